@@ -1,0 +1,1 @@
+"""The command `riskset`, simulations and the synthetic seven hospitals."""

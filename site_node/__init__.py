@@ -1,0 +1,1 @@
+"""Runs in a hospital: reads its extract and decides what it answers."""
