@@ -178,14 +178,14 @@ def draw_lesions(rng: Generator, burden: Reals) -> Integers:
     total = 1 + odds_of_two + odds_of_three
     u = rng.random(len(burden))
     steps = np.stack([u > 1 / total, u > (1 + odds_of_two) / total])
-    return 1 + steps.sum(axis=0, dtype=np.int64)
+    return np.asarray(1 + steps.sum(axis=0), dtype=np.int64)
 
 
 def draw_diameter(rng: Generator, burden: Reals) -> Reals:
     """Draw the largest diameter in cm, to one decimal and always below 3."""
     share = expit(0.15 + 0.35 * burden + 0.75 * rng.standard_normal(len(burden)))
     low, high = DIAMETER_RANGE_CM
-    return np.round(np.clip(0.5 + 2.45 * share, low, high), 1)
+    return np.round((0.5 + 2.45 * share).clip(low, high), 1)
 
 
 def liking_for_upfront(disease: Disease, age_z: Reals) -> Reals:
