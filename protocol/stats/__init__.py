@@ -1,0 +1,1 @@
+"""Numbers from sums: arrays in, small frozen results out. Knows no file, plan or hospital."""
