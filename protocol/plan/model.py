@@ -7,7 +7,7 @@ in the JSON Schema.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 NAME = r"^[A-Za-z][A-Za-z0-9_.]{0,63}$"
 Name = Annotated[str, Field(pattern=NAME)]
@@ -219,6 +219,11 @@ class Population(Part):
     )
 
 
+def _by_name(causes: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Order causes by name: the order numbers them, and must not hang on how a file lists them."""
+    return dict(sorted(causes.items()))
+
+
 class TimeToEvent(Part):
     """An endpoint with a time and an event or censoring."""
 
@@ -230,7 +235,7 @@ class TimeToEvent(Part):
     event_levels: tuple[Level, ...] = Field(
         default=("1",), description="The levels of `event` that are the event."
     )
-    competing: dict[Name, tuple[Level, ...]] = Field(
+    competing: Annotated[dict[Name, tuple[Level, ...]], AfterValidator(_by_name)] = Field(
         default_factory=dict,
         description="Competing causes by name, each with its levels of `event`; all other levels "
         "are censorings.",
