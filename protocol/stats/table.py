@@ -100,7 +100,7 @@ class Cells:
     @cached_property
     def at_risk(self) -> Counts:
         """Patients still followed just before each time: everybody with time >= t."""
-        return _suffix_sums(self.events + self.censored)
+        return suffix_sums(self.events + self.censored)
 
     @property
     def patients(self) -> Counts:
@@ -113,7 +113,7 @@ class Cells:
         """Weight of the patients at risk; their number where nobody is weighted."""
         if self.weights is None:
             return self.at_risk.astype(np.float64)
-        return _suffix_sums(self.weights.events + self.weights.censored)
+        return suffix_sums(self.weights.events + self.weights.censored)
 
     @property
     def weight_events(self) -> Reals:
@@ -209,7 +209,8 @@ def tabulate(
     return RiskTable(counts[1], counts[0], times, weights)
 
 
-def _suffix_sums(cells: NDArray[T]) -> NDArray[T]:
+def suffix_sums(cells: NDArray[T]) -> NDArray[T]:
+    """Add up what happens at or after each time, along the last axis."""
     # Added up from the end: a late risk set is a sum of few terms and never a difference.
     sums: NDArray[T] = np.flip(np.cumsum(np.flip(cells, axis=-1), axis=-1), axis=-1)
     return sums

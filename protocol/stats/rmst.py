@@ -1,0 +1,85 @@
+"""Restricted mean survival time: the mean number of event-free days within a horizon."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from protocol.stats.distributions import normal_quantile, ratio, two_sided
+from protocol.stats.km import product_limit
+from protocol.stats.table import Sample
+
+
+@dataclass(frozen=True)
+class Rmst:
+    """Area under the survival curve up to `tau` days.
+
+    `extrapolated` says that follow-up ends before tau with patients alive: the curve is then
+    carried on level, which flatters the group.
+    """
+
+    tau: float
+    estimate: float
+    std_error: float
+    extrapolated: bool
+
+
+@dataclass(frozen=True)
+class RmstDifference:
+    """Days gained by the treated within the horizon."""
+
+    estimate: float
+    std_error: float
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Limits z standard errors on either side."""
+        half = normal_quantile(level) * self.std_error
+        return self.estimate - half, self.estimate + half
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided P value; NaN where neither group has an error."""
+        return two_sided(ratio(self.estimate, self.std_error))
+
+
+def rmst(sample: Sample, tau: float) -> Rmst:
+    """Integrate the Kaplan-Meier curve of one group from 0 to `tau` days.
+
+    The variance is the sum, over event times before tau, of A(t)^2 d/(n(n-d)), A(t) the area to
+    the right of t. There is no small-sample factor. Weighted patients enter d and n by weight;
+    the error is then Greenwood's and not robust.
+
+    References
+    ----------
+    Klein and Moeschberger (2003), Survival Analysis, 4.5; Royston and Parmar (2013), BMC Med.
+    Res. Methodol. 13:152.
+    """
+    sample = sample.compact()
+    n, d = sample.weight_at_risk, sample.weight_events
+    extinct = sample.events == sample.at_risk
+    hazard = np.divide(d, n, out=np.zeros(len(n)), where=n > 0)
+    survival = product_limit(hazard, extinct)
+    within = sample.times < tau
+    width = np.diff(np.concatenate(([0.0], sample.times[within], [tau])))
+    areas = width * np.append(1.0, survival[within])
+    right = np.flip(np.cumsum(np.flip(areas[1:])))
+    d, n = d[within], n[within]
+    # Where all have died nothing lies to the right, so the term is zero.
+    terms = np.divide(
+        right * right * d, n * (n - d), out=np.zeros(len(d)), where=~extinct[within] & (n > d)
+    )
+    alive_at_end = not len(survival) or bool(survival[-1] > 0)
+    beyond = not len(survival) or bool(sample.times[-1] < tau)
+    return Rmst(
+        tau, float(areas.sum()), math.sqrt(float(terms.sum())), extrapolated=alive_at_end and beyond
+    )
+
+
+def difference(treated: Rmst, comparator: Rmst) -> RmstDifference:
+    """Compare two groups over the same horizon, without assuming proportional hazards."""
+    if treated.tau != comparator.tau:
+        raise ValueError("restricted means over different horizons cannot be compared")
+    return RmstDifference(
+        treated.estimate - comparator.estimate,
+        math.hypot(treated.std_error, comparator.std_error),
+    )
