@@ -1,0 +1,79 @@
+"""What a hospital can ask for at its terminal. Results go to stdout, errors to the caller."""
+
+import json
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from protocol.cohort import enrol
+from protocol.errors import Problem, ProblemsError
+from protocol.ids import site_id
+from protocol.plan.model import Plan
+from protocol.plan.read import read_plan
+from site_node.data.check import inspect_extract
+from site_node.data.mapping import read_mapping
+from site_node.preflight import Preflight, as_json, as_text
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+class Format(StrEnum):
+    """How a command writes its result."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@app.callback()
+def riskset_site() -> None:
+    """Take part in a study as a hospital. Patients' rows stay here."""
+
+
+@app.command()
+def check(
+    plan: Annotated[Path, typer.Argument(help="The plan of the study.", exists=True)],
+    extract: Annotated[Path, typer.Argument(help="The hospital's CSV file.")],
+    mapping: Annotated[
+        Path | None, typer.Option(help="What the hospital calls columns and levels.")
+    ] = None,
+    rows: Annotated[
+        bool, typer.Option("--rows", help="Show up to 20 row numbers per rule; the header is 1.")
+    ] = False,
+    output: Annotated[
+        Format, typer.Option("--format", help="'json' leaves out the quick look at survival.")
+    ] = Format.TEXT,
+) -> None:
+    """Hold an extract against a plan, here and now: nothing is sent."""
+    study = _plan(plan)
+    names = read_mapping(mapping, study) if mapping else None
+    reading = inspect_extract(extract, study, names)
+    # A secret of the moment: it keys nothing that is kept.
+    here = site_id("here")
+    cohort = None if reading.problems else enrol(study, here, reading.extract, os.urandom(32))
+    found = Preflight(study, reading, cohort)
+    if output is Format.JSON:
+        typer.echo(json.dumps(as_json(found, rows=rows), indent=2, ensure_ascii=False))
+    else:
+        typer.echo(as_text(found, rows=rows))
+    if found.problems:
+        raise ProblemsError(reading.subject, found.problems)
+
+
+def _plan(path: Path) -> Plan:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        problem = Problem("the file", "is not UTF-8", "save the plan as UTF-8")
+        raise ProblemsError(str(path), [problem]) from None
+    except OSError:
+        problem = Problem("the file", "cannot be read", "give the path of the study's plan")
+        raise ProblemsError(str(path), [problem]) from None
+    return read_plan(text, str(path))

@@ -1,0 +1,138 @@
+"""What `check` shows a hospital about its extract: violations, who is in the study, a quick look.
+
+Row numbers appear only where they are asked for, and values of records never do. The quick look
+is the hospital's own survival curve; it is text for the screen and in no file or message.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from protocol.cohort import Cohort, event_status, reasons
+from protocol.errors import Problem
+from protocol.plan.model import Plan, TimeToEvent
+from site_node.data.check import Reading, Violation
+from site_node.terminal import table
+
+_EFFECTS = {
+    "refuse": "refuses the extract",
+    "exclude": "excludes the patient",
+    "complete-case": "leaves the patient out where the value is needed",
+}
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """An extract held against a plan; without a cohort where the extract is refused."""
+
+    plan: Plan
+    reading: Reading
+    cohort: Cohort | None
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What keeps the hospital from taking part with this extract."""
+        if self.cohort is not None and not self.cohort.size:
+            rule = "no patient is left in the study"
+            fix = "compare the counts above with the plan's arms and conditions"
+            return (Problem("the study", rule, fix),)
+        return self.reading.problems
+
+    @property
+    def flow(self) -> tuple[tuple[str, int], ...]:
+        """Count rows excluded, by reason."""
+        if self.cohort is None:
+            return ()
+        return tuple(zip(reasons(self.plan), self.cohort.excluded, strict=True))
+
+    @property
+    def arms(self) -> tuple[tuple[str, int], ...]:
+        """Count patients in the study, by the label of their arm."""
+        if self.cohort is None:
+            return ()
+        treated = int(self.cohort.arm.sum())
+        counts = treated, self.cohort.size - treated
+        return tuple(zip(_labels(self.plan), counts, strict=True))
+
+
+def _labels(plan: Plan) -> tuple[str, str]:
+    return plan.treatment.treated_label, plan.treatment.comparator_label
+
+
+def as_json(found: Preflight, *, rows: bool) -> dict[str, Any]:
+    """Make a result for scripts, without the quick look."""
+    return {
+        "extract": found.reading.subject,
+        "rows": found.reading.extract.rows,
+        "refused": bool(found.problems),
+        "violations": [_violation(violation, rows) for violation in found.reading.counts],
+        "excluded": [{"reason": reason, "count": count} for reason, count in found.flow],
+        "arms": [{"arm": arm, "count": count} for arm, count in found.arms],
+    }
+
+
+def as_text(found: Preflight, *, rows: bool) -> str:
+    """Write all that a hospital wants to see before it takes part."""
+    parts = [f"{found.reading.subject}: {found.reading.extract.rows:,} rows"]
+    parts.append(_violations(found.reading.counts, rows))
+    if found.cohort is not None:
+        parts.append(table(("Excluded because", "patients"), found.flow))
+        parts.append(table(("In the study", "patients"), found.arms))
+        parts += _quick_look(found.plan, found.cohort)
+    return "\n\n".join(parts)
+
+
+def _violation(violation: Violation, rows: bool) -> dict[str, Any]:
+    shown = {
+        "variable": violation.variable,
+        "rule": violation.rule,
+        "count": violation.count,
+        "effect": violation.effect,
+    }
+    return {**shown, "first_rows": list(violation.rows)} if rows else shown
+
+
+def _violations(counts: tuple[Violation, ...], rows: bool) -> str:
+    if not counts:
+        return "Every value fits the plan's dictionary."
+    header = ("Variable", "rule", "rows", "the plan", *(["first rows"] if rows else []))
+    lines: list[tuple[str | int, ...]] = [
+        (v.variable, v.rule, v.count, _EFFECTS[v.effect], *_row_list(v, rows)) for v in counts
+    ]
+    return table(header, lines)
+
+
+def _row_list(violation: Violation, rows: bool) -> tuple[str, ...]:
+    return (", ".join(map(str, violation.rows)),) if rows else ()
+
+
+def _quick_look(plan: Plan, cohort: Cohort) -> Iterator[str]:
+    """Write the hospital's own Kaplan-Meier survival at the landmarks, arm by arm.
+
+    Endpoints with competing causes are left out: this estimator would treat those as censorings.
+    """
+    endpoints = [e for e in plan.survival if e.landmarks and not e.competing]
+    if endpoints and cohort.size:
+        yield "Quick look at this hospital's patients alone; it never leaves this screen."
+    for endpoint in endpoints:
+        header = (endpoint.label, *(f"{t} {plan.study.time_unit}s" for t in endpoint.landmarks))
+        arms = zip((1, 0), _labels(plan), strict=True)
+        yield table(header, [(name, *_survival(plan, cohort, endpoint, arm)) for arm, name in arms])
+
+
+def _survival(plan: Plan, cohort: Cohort, endpoint: TimeToEvent, arm: int) -> list[str]:
+    """Write survival of one arm at the landmarks; a dash where nobody is followed so long."""
+    # Only here: loading it takes longer than all the rest of the command.
+    from lifelines import KaplanMeierFitter  # noqa: PLC0415
+
+    time, status = event_status(plan, endpoint, cohort)
+    followed = (cohort.arm == arm) & (status >= 0)
+    if not followed.any():
+        return ["-"] * len(endpoint.landmarks)
+    curve = KaplanMeierFitter().fit(time[followed], event_observed=status[followed] == 1)
+    last = int(time[followed].max())
+    survival = curve.survival_function_at_times(list(endpoint.landmarks))
+    return [
+        f"{100 * share:.0f} %" if landmark <= last else "-"
+        for landmark, share in zip(endpoint.landmarks, survival, strict=True)
+    ]

@@ -1,0 +1,37 @@
+"""How the hospital's command writes: plain tables for people, errors with their fix."""
+
+from collections.abc import Sequence
+
+from protocol.errors import FederationError, ProblemsError
+
+
+def error_text(error: FederationError) -> str:
+    """Write an error as lines for stderr: what is wrong, its code, and what to do."""
+    if isinstance(error, ProblemsError):
+        first, *_ = str(error).splitlines()
+        lines = [f"error  {first}  [{error.code}]"]
+        for problem in error.problems:
+            lines += [f"       {problem}", f"       fix    {problem.fix}"]
+    else:
+        lines = [f"error  {error}  [{error.code}]"]
+    return "\n".join([*lines, f"fix    {error.fix}"] if error.fix else lines)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str:
+    """Write rows under a header: numbers to the right, words to the left."""
+    texts = [[_text(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(header, *texts, strict=True)]
+    right = [
+        bool(rows) and all(isinstance(row[i], int) for row in rows) for i in range(len(header))
+    ]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(line, widths, right, strict=True)
+        ).rstrip()
+        for line in [header, *texts]
+    )
+
+
+def _text(cell: str | int) -> str:
+    return f"{cell:,}" if isinstance(cell, int) else cell
