@@ -1,10 +1,32 @@
-"""What the keys of a plan demand of each other. One key's own limits are in `model`."""
+"""What the keys of a plan demand of each other. One key's own limits are in `model`.
+
+The rules themselves stand in `check_people` (dictionary, conditions, arms, populations),
+`check_analysis` (model, designs, endpoints, disclosure) and `advice` (what may be meant, but
+rarely is).
+"""
+
+from collections.abc import Iterable
 
 from protocol.errors import Problem
+from protocol.plan import advice, check_analysis, check_people
+from protocol.plan.finding import Finding
 from protocol.plan.model import Plan
+from protocol.plan.sentences import where
 
 
 def check(plan: Plan) -> list[Problem]:
     """List everything that makes a plan of the right shape unfit to run."""
-    del plan
-    return []
+    return _problems(plan, [*check_people.findings(plan), *check_analysis.findings(plan)])
+
+
+def warnings(plan: Plan) -> list[Problem]:
+    """List what a careful statistician would ask about. The plan runs all the same.
+
+    For a plan without problems; see `check`.
+    """
+    return _problems(plan, advice.findings(plan))
+
+
+def _problems(plan: Plan, findings: Iterable[Finding]) -> list[Problem]:
+    data = plan.model_dump(mode="json")
+    return [Problem(where(loc, data), rule, fix) for loc, rule, fix in findings]

@@ -40,17 +40,7 @@ def read_plan(text: str, source: str) -> Plan:
         If the text is no TOML, or the plan has wrong keys, wrong values, or keys that do not fit
         each other; with all problems that can be found together.
     """
-    data = _data(text, source)
-    _stop(source, [*_odd_values(data, (), data)])
-    try:
-        # By way of JSON, so that arrays become tuples and nothing else is converted.
-        plan = Plan.model_validate_json(json.dumps(data), strict=True)
-    except ValidationError as error:
-        found = error.errors(include_url=False)
-        problems = [sentence for e in found if (sentence := problem(e, data)) is not None]
-        raise ProblemsError(source, problems[:MAX_SHOWN]) from None
-    _stop(source, check(plan))
-    return plan
+    return _plan(_data(text, source), source)
 
 
 def read_canonical(sent: bytes) -> Plan:
@@ -68,10 +58,23 @@ def read_canonical(sent: bytes) -> Plan:
         fix = "install the version of riskset that the coordinating centre uses"
         rule = f"the plan is not for version {PROGRAM_VERSION} of the study program"
         _stop(source, [Problem("program", rule, fix)])
-    plan = read_plan(json.dumps(data.get("plan")), source)
+    plan = _plan(data.get("plan"), source)
     if canonical(plan) != sent:
         rule = "these bytes are not the plan's canonical form"
         _stop(source, [Problem("plan", rule, "ask for the plan again")])
+    return plan
+
+
+def _plan(data: object, source: str) -> Plan:
+    _stop(source, [*_odd_values(data, (), data)])
+    try:
+        # By way of JSON, so that arrays become tuples and nothing else is converted.
+        plan = Plan.model_validate_json(json.dumps(data), strict=True)
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        problems = [sentence for e in found if (sentence := problem(e, data)) is not None]
+        raise ProblemsError(source, problems[:MAX_SHOWN]) from None
+    _stop(source, check(plan))
     return plan
 
 

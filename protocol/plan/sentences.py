@@ -53,10 +53,10 @@ _RULES = {
     "float_type": "must be a number",
     "int_type": "must be a whole number",
     "finite_number": "must be a finite number",
-    "greater_than": "must be greater than {gt}",
-    "greater_than_equal": "must be {ge} or more",
-    "less_than": "must be less than {lt}",
-    "less_than_equal": "must be {le} or less",
+    "greater_than": "must be greater than {gt:g}",
+    "greater_than_equal": "must be {ge:g} or more",
+    "less_than": "must be less than {lt:g}",
+    "less_than_equal": "must be {le:g} or less",
     "literal_error": "must be {expected}",
     "tuple_type": "must be a list",
     "too_short": "has fewer than {min_length} entries",
@@ -102,13 +102,13 @@ def _unknown_key(loc: Loc, place: Loc, data: object) -> Problem:
     known = list(table.model_fields) if table else []
     near = difflib.get_close_matches(str(place[-1]), known, n=1, cutoff=0.6)
     rule = f"unknown key; did you mean '{near[0]}'?" if near else "unknown key"
-    fix = f"write '{near[0]}'" if near else f"remove it; here the keys are {_joined(known)}"
+    fix = f"write '{near[0]}'" if near else f"remove it; here the keys are {joined(known)}"
     return Problem(where(place, data), rule, fix)
 
 
 def _unknown_type(place: Loc, data: object, context: Mapping[str, Any]) -> Problem:
-    types = [key[1] for key in _TABLES if len(key) == 2 and key[0] == place[0]]
-    allowed = _joined([f"'{kind}'" for kind in types], "or")
+    types = [str(key[1]) for key in _TABLES if len(key) == 2 and key[0] == place[0]]
+    allowed = joined(quoted(types), "or")
     rule = f"must be {allowed}" if "tag" in context else f"is missing; must be {allowed}"
     return Problem(where(place, data), rule, "say what kind of entry this is")
 
@@ -158,6 +158,12 @@ def _long_enough(place: Loc, data: object, shortest: int) -> bool:
     return isinstance(here, list) and len(here) >= shortest
 
 
-def _joined(words: Iterable[str], last: str = "and") -> str:
+def joined(words: Iterable[str], last: str = "and") -> str:
+    """Write a list as a person does: "a, b and c"."""
     *first, end = list(words) or ["none"]
     return f"{', '.join(first)} {last} {end}" if first else end
+
+
+def quoted(words: Iterable[str]) -> list[str]:
+    """Put every word in quotes, as a plan's file has them."""
+    return [f"'{word}'" for word in words]
