@@ -31,7 +31,8 @@ class Rows:
     @property
     def arm(self) -> NDArray[np.intp]:
         column = self.columns[self.dictionary["treatment"]["column"]]
-        return (column == str(self.dictionary["treatment"]["treated"])).astype(np.intp)
+        treated: NDArray[np.bool_] = column == str(self.dictionary["treatment"]["treated"])
+        return treated.astype(np.intp)
 
     @property
     def site(self) -> NDArray[np.str_]:

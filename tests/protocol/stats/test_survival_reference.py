@@ -129,18 +129,12 @@ def test_arms_at_fixed_times(case: str, endpoint: str) -> None:
         found = {"tau": mean.tau, "rmst": mean.estimate, "se": mean.std_error}
         reference.check(f"{name}rmst.arm{arm}", found)
     gain = rmst.difference(means[1], means[0])
-    lower, upper = gain.interval()
-    numbers = {
-        "diff": gain.estimate,
-        "se": gain.std_error,
-        "lower": lower,
-        "upper": upper,
-        "p": gain.p_value,
-    }
-    reference.check(f"{name}rmst_diff", numbers)
+    days: Numbers = {"diff": gain.estimate, "se": gain.std_error, "p": gain.p_value}
+    days["lower"], days["upper"] = gain.interval()
+    reference.check(f"{name}rmst_diff", days)
     points = [km.at(km.curve(table.arm(arm)), rows(case).landmarks) for arm in (0, 1)]
     apart = km.landmark_difference(points[1], points[0])
-    numbers = {
+    numbers: Numbers = {
         "time": apart.times,
         "diff": apart.difference,
         "se": apart.std_error,
