@@ -50,7 +50,7 @@ def check_capacity(field: Field, sites: int) -> None:
     if not 0 <= field.bound < float("inf"):
         raise CapacityError(f"{field.name}: the bound must be a finite number from 0")
     limit = COUNT_LIMIT if field.kind == "count" else REAL_LIMIT
-    # Fractions, because a product of floats may round to just below the limit.
+    # Fractions: floats would round a product from just below the limit up to it.
     if sites * Fraction(field.bound) >= limit:
         raise CapacityError(
             f"{field.name}: {sites} sites times its bound reach 2^{limit.bit_length() - 1}"

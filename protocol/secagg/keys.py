@@ -112,13 +112,24 @@ def pair_key(seed: bytes, other: bytes, transcript: bytes) -> bytes:
     KeyExchangeError
         If the shared secret is all zero.
     """
-    try:
-        shared = _exchanging(seed).exchange(X25519PublicKey.from_public_bytes(other))
-    except ValueError:
-        raise KeyExchangeError("a shared secret is all zero: a fresh key has low order") from None
     info = lp(SUITE, "pair")
     # The transcript as salt: who saw other keys or another roster ends with another secret.
-    return HKDF(hashes.SHA256(), KEY_SIZE, salt=transcript, info=info).derive(shared)
+    extracted = HKDF(hashes.SHA256(), KEY_SIZE, salt=transcript, info=info)
+    return extracted.derive(shared_secret(seed, other))
+
+
+def shared_secret(seed: bytes, other: bytes) -> bytes:
+    """Compute X25519(seed, other), 32 bytes that are no key yet (RFC 7748, 6.1).
+
+    Raises
+    ------
+    KeyExchangeError
+        If it is all zero.
+    """
+    try:
+        return _exchanging(seed).exchange(X25519PublicKey.from_public_bytes(other))
+    except ValueError:
+        raise KeyExchangeError("a shared secret is all zero: a fresh key has low order") from None
 
 
 def _signing(seed: bytes) -> Ed25519PrivateKey:
