@@ -32,6 +32,7 @@ MISSING_LEVEL = -1
 """How an array of levels, of 0/1 values or of times marks a missing value; numbers use NaN."""
 
 Flags = NDArray[np.bool_]
+Rows = slice | Flags | NDArray[np.intp]
 Values = Mapping[str, NDArray[Any]]
 
 
@@ -180,7 +181,7 @@ def complete_cases(plan: Plan, cohort: Cohort) -> Flags:
     return flags
 
 
-def column(plan: Plan, what: Column, cohort: Cohort, rows: slice | Flags) -> NDArray[np.float64]:
+def column(plan: Plan, what: Column, cohort: Cohort, rows: Rows) -> NDArray[np.float64]:
     """Compute a column for some patients; NaN where its variable is missing."""
     array = cohort.values[what.variable][rows]
     variable = plan.variable(what.variable)

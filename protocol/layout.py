@@ -46,7 +46,9 @@ class Field:
         return prod(self.shape)
 
 
-def count(name: str, shape: tuple[int, ...], what: str, bound: int, unit: str = "patients") -> Field:
+def count(
+    name: str, shape: tuple[int, ...], what: str, bound: int, unit: str = "patients"
+) -> Field:
     """Describe whole numbers from 0 to `bound`, summed without error."""
     return Field(name, shape, what, "count", bound, unit)
 

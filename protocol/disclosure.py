@@ -1,0 +1,141 @@
+"""The disclosure profiles: what each rule demands, in one table.
+
+Under masks nobody sees one hospital's numbers, so rules on them protect against colluders only;
+rules on pooled sums protect the readers. A plan names a profile; `open` has no rules and exists
+only where all rows are on one machine.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from protocol.cohort import Cohort
+from protocol.errors import Exit, FederationError
+from protocol.grid import Grid, grid
+from protocol.plan.model import Plan, Time, TimeToEvent
+
+
+class DisclosureError(FederationError):
+    """A rule of the profile forbids what the plan asks."""
+
+    code = "disclosure"
+    exit = Exit.DISCLOSURE
+    fix = "leave the hospital out, or have the plan signed again with another profile"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a profile demands.
+
+    Attributes
+    ----------
+    min_sites
+        Hospitals in every opened sum.
+    site_patients, site_arm
+        Patients of a hospital that joins (S1), and of each arm that it has.
+    level_floor
+        Patients that a level of a covariate needs, pooled, to have its own model column (S2).
+    level_hospitals, strata_hospitals
+        Hospitals that must contribute to a level, and to a stratified sum (S7).
+    difference_floor
+        Patients by which two released cohorts may differ at the least, if they differ (D).
+    bins_per_caliper
+        Score bins of one caliper's width (S6).
+    grid_step
+        The time grid: "unit" (day), "month" or "quarter" (S5).
+    weight_digits
+        Significant digits of a patient's weight; 0 leaves weights exact.
+    totals_to_sites
+        Whether hospitals are partners who get every total back.
+    subgroup_patients, subgroup_events
+        What every arm of a subgroup needs to be shown.
+    published_floor
+        The smallest pooled cell that is published.
+    """
+
+    min_sites: int
+    site_patients: int
+    site_arm: int
+    level_floor: int
+    level_hospitals: int
+    strata_hospitals: int
+    difference_floor: int
+    bins_per_caliper: int
+    grid_step: str
+    weight_digits: int
+    totals_to_sites: bool
+    subgroup_patients: int
+    subgroup_events: int
+    published_floor: int
+
+
+_PROFILES = {
+    "exact": Rules(3, 10, 0, 1, 3, 4, 3, 10, "unit", 3, True, 10, 5, 5),
+    "standard": Rules(3, 20, 5, 5, 3, 4, 10, 2, "month", 2, False, 10, 5, 10),
+    "strict": Rules(5, 50, 10, 10, 3, 4, 20, 1, "quarter", 2, False, 20, 10, 10),
+    "open": Rules(1, 0, 0, 1, 1, 1, 1, 10, "unit", 0, True, 0, 0, 1),
+}
+
+
+def rules(plan: Plan) -> Rules:
+    """Return what the plan's profile demands."""
+    return _PROFILES[plan.disclosure.profile]
+
+
+def time_grid(plan: Plan, endpoint: TimeToEvent) -> Grid:
+    """Lay an endpoint's time grid up to the longest time that the dictionary allows."""
+    variable = plan.variable(endpoint.time)
+    if not isinstance(variable, Time):
+        raise TypeError(f"{endpoint.time} is no time variable")
+    return grid(rules(plan).grid_step, plan.study.time_unit, variable.range[1])
+
+
+def small_difference(plan: Plan, groups: list[int]) -> bool:
+    """Tell whether a group of patients by which two cohorts differ is too small (rule D)."""
+    floor = rules(plan).difference_floor
+    return any(0 < group < floor for group in groups)
+
+
+def check_federation(plan: Plan, cohorts: Sequence[Cohort]) -> None:
+    """Refuse a federation of too few hospitals, or a hospital with too few patients (S1).
+
+    Raises
+    ------
+    DisclosureError
+        Naming the rule, and the hospital where the rule is about one.
+    """
+    demands = rules(plan)
+    fewest = max(plan.disclosure.min_sites, demands.min_sites)
+    profile = plan.disclosure.profile
+    if len(cohorts) < fewest:
+        raise DisclosureError(
+            f"{len(cohorts)} hospitals: the plan and profile `{profile}` ask for {fewest}",
+            "let more hospitals join; one or two can be simulated under profile `open`",
+        )
+    for cohort in cohorts:
+        check_hospital(plan, cohort)
+
+
+def check_hospital(plan: Plan, cohort: Cohort) -> None:
+    """Refuse a hospital with too few patients in all or in an arm that it has (S1).
+
+    Raises
+    ------
+    DisclosureError
+        Naming the rule; it does not say how many there are.
+    """
+    demands, profile = rules(plan), plan.disclosure.profile
+    treated = int(cohort.arm.sum())
+    arms = (cohort.size - treated, treated)
+    if cohort.size < demands.site_patients:
+        raise DisclosureError(
+            f"{cohort.site}: fewer than {demands.site_patients} patients (rule S1, `{profile}`)"
+        )
+    if any(0 < arm < demands.site_arm for arm in arms):
+        raise DisclosureError(
+            f"{cohort.site}: an arm under {demands.site_arm} patients (rule S1, `{profile}`)"
+        )
+    if cohort.size > plan.disclosure.max_patients_per_hospital:
+        raise DisclosureError(
+            f"{cohort.site}: more patients than the plan's max_patients_per_hospital",
+            "raise max_patients_per_hospital in the plan and have it signed again",
+        )

@@ -1,0 +1,105 @@
+"""Ask the outcomes of one population: tables first, then what is built on them."""
+
+from protocol.disclosure import rules
+from protocol.parts.matching import with_borders
+from protocol.plan.model import Plan, TimeToEvent, levels
+from protocol.play import Play, ask, tell, together
+from protocol.stats.cox import (
+    MAX_TRIPS,
+    NotEstimable,
+    Ties,
+    check_estimable,
+    converged,
+    fit,
+    next_log_hr,
+    score_residuals,
+)
+from protocol.steps.outcome_table import OutcomeTable
+from protocol.steps.population import Population
+from protocol.steps.quota import Matched
+from protocol.steps.residuals import Residuals
+from protocol.steps.risk_table import EVERY, Events, Level, RiskTableStep
+from protocol.steps.stratified import StratifiedCox, StratifiedLogRank
+
+
+def outcomes(plan: Plan, population: Population) -> Play[None]:
+    """Ask every endpoint of a population, subgroups beside the whole."""
+    tables = [_table(step) for step in _plain_tables(plan, population)]
+    survival = [_survival(plan, endpoint, population) for endpoint in plan.survival]
+    cells = [_cells(plan, population)] if plan.survival else []
+    found = yield from together([*survival, *cells, *tables])
+    paired = found[len(survival)] if cells else None
+    if isinstance(paired, Matched):
+        events = [table for table in found[: len(survival)] if isinstance(table, Events)]
+        asked = zip(plan.survival, events, strict=True)
+        yield from together(_residuals(plan, endpoint, paired, table) for endpoint, table in asked)
+
+
+def _plain_tables(plan: Plan, population: Population) -> list[RiskTableStep | OutcomeTable]:
+    """List the tables on which no further question is built."""
+    subgroups = [
+        Level(group.variable, level)
+        for group in plan.subgroups
+        for level in levels(plan.variable(group.variable))
+    ]
+    return [
+        *(RiskTableStep(plan, e, population, level) for e in plan.survival for level in subgroups),
+        *(OutcomeTable(plan, e, population, lv) for e in plan.binary for lv in (EVERY, *subgroups)),
+    ]
+
+
+def _table(step: RiskTableStep | OutcomeTable) -> Play[None]:
+    yield from tell(step)
+
+
+def _survival(plan: Plan, endpoint: TimeToEvent, population: Population) -> Play[Events | None]:
+    step = RiskTableStep(plan, endpoint, population)
+    events = yield from tell(step)
+    if not population.weighted:
+        yield from _stratified(step)
+    return events
+
+
+def _stratified(step: RiskTableStep) -> Play[None]:
+    """Test with hazards of each hospital's own: a few sums a test, and a few trips for Cox."""
+    yield from together([_log_rank(step), *(_cox(step, ties) for ties in Ties)])
+
+
+def _log_rank(step: RiskTableStep) -> Play[None]:
+    yield from tell(StratifiedLogRank(step))
+
+
+def _cox(step: RiskTableStep, ties: Ties) -> Play[None]:
+    """Solve for the log hazard ratio from b = 0; each b follows from this step's own totals."""
+    b = 0.0
+    for trip in range(MAX_TRIPS):
+        learnt = yield from ask(StratifiedCox(step, ties, b, trip))
+        try:
+            check_estimable(*learnt.informative)
+            if converged(learnt.terms):
+                return
+            b = next_log_hr(learnt.terms, b)
+        except NotEstimable:
+            return
+
+
+def _cells(plan: Plan, population: Population) -> Play[Matched | None]:
+    """Tell each matched patient its flow cell, where pairs may be looked at."""
+    if not isinstance(population, Matched) or not rules(plan).totals_to_sites:
+        return None
+    if population.weighted:  # sets of unequal size have no pairs
+        return None
+    draw = yield from with_borders(population.name, population.draw)
+    return Matched(population.design, draw)
+
+
+def _residuals(
+    plan: Plan, endpoint: TimeToEvent, population: Matched, events: Events
+) -> Play[None]:
+    """Ask whether pairs resemble each other: their residuals follow from the open table."""
+    try:
+        cox = fit(events.table)
+    except NotEstimable:
+        return
+    residuals = score_residuals(events.table, cox.log_hr)
+    yield from ask(Residuals(plan, endpoint, population, residuals))

@@ -1,0 +1,162 @@
+"""Fit the pooled propensity model by Newton's method on sums."""
+
+from dataclasses import dataclass
+from math import sqrt
+
+from protocol.play import Play, ask
+from protocol.stats import linear
+from protocol.stats.logistic import (
+    CONVERGED,
+    DEVIANCE_SLACK,
+    MAX_HALVINGS,
+    MAX_TRIPS,
+    Fit,
+    LogisticSums,
+    diverging,
+    largest,
+    newton_step,
+    penalised,
+)
+from protocol.steps.local import LocalFits
+from protocol.steps.model import Model
+from protocol.steps.score import Score, ScoreSums
+
+MAX_START = 5.0
+"""A start with a coefficient beyond this is no start."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The fitted model: everybody can score own patients by it."""
+
+    model: Model
+    fit: Fit
+    at_solution: ScoreSums
+
+    @property
+    def b(self) -> tuple[float, ...]:
+        """Coefficients of the standardised columns, intercept first."""
+        return self.fit.b
+
+    @property
+    def logit_mean_sd(self) -> tuple[float, float]:
+        """Mean and SD (n - 1) of the logit over all complete cases, both arms together."""
+        sums = self.at_solution
+        n = sums.patients[0] + sums.patients[1]
+        total = sums.logit[0] + sums.logit[1]
+        squares = sums.logit_squares[0] + sums.logit_squares[1]
+        spread = squares - total * total / n
+        return total / n, sqrt(spread / (n - 1)) if spread > 0 and n > 1 else 0.0
+
+
+@dataclass(frozen=True)
+class NoFit:
+    """Why there is no propensity score, in a sentence for the report."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Where Newton's method came to rest: standardised b, information there, trips it took."""
+
+    b: tuple[float, ...]
+    information: tuple[tuple[float, ...], ...]
+    trips: int
+    penalty: str
+
+
+def fit_propensity(model: Model, start: LocalFits) -> Play[Scores | NoFit]:
+    """Fit by maximum likelihood; if the covariates separate the arms, do as the plan says."""
+    specification = model.plan.propensity
+    if specification is None:
+        return NoFit("the plan has no propensity model")
+    b = start.combined.estimate if start.combined else (0.0,) * model.size
+    if largest(b) > MAX_START:
+        b = (0.0,) * model.size
+    found = yield from newton(model, b)
+    if isinstance(found, Scores) or specification.fallback == "stop":
+        return found
+    zero = (0.0,) * model.size
+    if specification.fallback == "ridge":
+        ridge = 1.0 / (specification.ridge_prior_sd * specification.ridge_prior_sd)
+        return (yield from newton(model, zero, penalty="ridge", ridge=ridge))
+    return (yield from newton(model, zero, penalty="firth"))
+
+
+def newton(
+    model: Model, b: tuple[float, ...], penalty: str = "none", ridge: float = 0.0
+) -> Play[Scores | NoFit]:
+    """Iterate b + I^-1 g, halving when the deviance rises, until no coefficient moves.
+
+    The information is taken at the last b asked at, where the step is below 1e-10 SD. Under
+    Firth's penalty the leverages use the inverse information of the trip before: the same fixed
+    point without a second message a trip; its deviance is not monotone, so nothing is halved.
+    """
+    inverse: tuple[tuple[float, ...], ...] | None = None
+    before: tuple[tuple[float, ...], LogisticSums] | None = None
+    halvings = 0
+    firth = penalty == "firth"
+    for trip in range(2 * MAX_TRIPS if firth else MAX_TRIPS):
+        learnt = yield from ask(Score(model, b, penalty, trip, inverse))
+        sums = penalised(learnt.sums, b, ridge)
+        if before is not None and not firth and _rose(before[1], sums):
+            halvings += 1
+            if halvings == MAX_HALVINGS:
+                return NoFit("the deviance does not fall along the fit's direction")
+            b = tuple((new + old) / 2 for new, old in zip(b, before[0], strict=True))
+            continue
+        try:
+            step = newton_step(sums)
+            inverse = _inverse(sums) if firth else None
+        except linear.NotPositive as singular:
+            return NoFit(_collinear(model, singular.column))
+        if largest(step) < CONVERGED and (not firth or trip > 0):
+            solution = tuple(old + move for old, move in zip(b, step, strict=True))
+            found = Solution(solution, sums.information, trip + 1, penalty)
+            return _scores(model, found, learnt)
+        runaway = diverging(b, sums) if penalty == "none" else None
+        if runaway is not None:
+            return NoFit(_separated(model, runaway))
+        before = b, sums
+        b = tuple(old + move for old, move in zip(b, step, strict=True))
+    return NoFit("the fit does not settle within the trips allowed")
+
+
+def _rose(before: LogisticSums, now: LogisticSums) -> bool:
+    return now.deviance > before.deviance * (1.0 + DEVIANCE_SLACK)
+
+
+def _inverse(sums: LogisticSums) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(row) for row in linear.inverse(sums.information))
+
+
+def _collinear(model: Model, column: int) -> str:
+    return (
+        f"the column {model.names[column]} is a combination of the columns before it; leave it "
+        "out or merge its levels"
+    )
+
+
+def _separated(model: Model, column: int) -> str:
+    return (
+        f"the covariates separate the arms: the coefficient of {model.names[column]} runs away; "
+        "leave it out, merge levels, or let the plan fall back on ridge or firth"
+    )
+
+
+def _scores(model: Model, solution: Solution, learnt: ScoreSums) -> Scores:
+    comparator, treated = learnt.patients
+    fit = Fit(
+        names=model.names,
+        b=solution.b,
+        information=solution.information,
+        centre=model.centre,
+        scale=model.scale,
+        deviance=learnt.sums.deviance,
+        treated=treated,
+        patients=comparator + treated,
+        trips=solution.trips,
+        penalty=solution.penalty,
+    )
+    return Scores(model, fit, learnt)

@@ -1,0 +1,202 @@
+"""A party's part in a study: replay the program, answer a trip, accept a result.
+
+Pure moves from one value to the next; a shell adds rows, clock, ledger and network. A hospital
+answers only the question that it works out itself from the plan and the totals it has re-added.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from protocol.cohort import Cohort
+from protocol.disclosure import rules
+from protocol.errors import FederationError
+from protocol.ids import SiteId
+from protocol.plan.model import Plan
+from protocol.play import Answers, Finished, Trip, next_trip
+from protocol.program import Findings, study
+from protocol.question import Answer, Opened
+from protocol.secagg.block import Total
+from protocol.secagg.messages import Block, Contribution, MaskedVector, Reply, Result, View
+from protocol.secagg.messages import Trip as Request
+from protocol.secagg.office import Opened as Closed
+from protocol.secagg.office import by_step, close_trip, open_trip
+from protocol.secagg.result import Checked, recompute
+from protocol.secagg.site import FIRST_STEP, FIRST_TRIP, Keyed, accept, answer, recall
+from protocol.secagg.transcript import first_chain, next_chain, parameters
+
+Uploads = Mapping[int, Mapping[SiteId, MaskedVector]]
+
+
+class StatementError(FederationError):
+    """A program asks two steps of one trip to speak in public, where only one voice fits."""
+
+    code = "two-statements"
+    fix = "ask the steps in different trips of the program"
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What a party knows of a run: the plan, the keys' transcript, all answers so far."""
+
+    plan: Plan
+    view: View
+    chain: bytes
+    answers: tuple[Answers, ...] = ()
+
+    @cached_property
+    def next(self) -> Trip | Finished[Findings]:
+        """The program's next question, by replay from its start."""
+        roster_digest = self.view.run.roster.digest
+        return next_trip(lambda: study(self.plan, roster_digest), self.answers)
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """The next question as blocks: numbered, and bound to all results so far."""
+        asked = sum(len(answers) for answers in self.answers)  # whole numbers
+        return tuple(
+            Block(
+                FIRST_STEP + asked + place,
+                step.name,
+                step.layout(),
+                parameters(self.chain, step.key()),
+                lock=not step.layout().fields,
+            )
+            for place, step in enumerate(self.steps)
+        )
+
+    @property
+    def steps(self) -> Trip:
+        """The steps of the next trip; none when the program is finished."""
+        return () if isinstance(self.next, Finished) else self.next
+
+    def after(self, checked: Checked) -> "Known":
+        """Add a re-added result."""
+        said = {s.site: s.data for s in checked.result.statements}
+        found = zip(self.steps, checked.totals, strict=True)
+        answers = tuple(Answer(step, _opened(self.view, total, said)) for step, total in found)
+        chain = next_chain(self.chain, checked.result.digest)
+        return replace(self, chain=chain, answers=(*self.answers, answers))
+
+
+def begin(plan: Plan, view: View) -> Known:
+    """Start from nothing but the plan and the transcript of keys."""
+    return Known(plan, view, first_chain(view.transcript))
+
+
+def withheld(plan: Plan, blocks: tuple[Block, ...], steps: Trip) -> set[int]:
+    """Find the numbers of a trip's steps whose totals the profile keeps from hospitals."""
+    if rules(plan).totals_to_sites:
+        return set()
+    pairs = zip(blocks, steps, strict=True)
+    return {block.step for block, step in pairs if step.partners_only}
+
+
+@dataclass(frozen=True, eq=False)
+class Hospital:
+    """A hospital in a run: its patients, its keys, what it knows."""
+
+    cohort: Cohort = field(repr=False)
+    state: Keyed
+    known: Known
+
+    def reply(self, request: Request) -> tuple["Hospital", Reply]:
+        """Answer a request, if it asks the question that this hospital would ask.
+
+        A request answered before gets the bytes sent before.
+
+        Raises
+        ------
+        TripError, EquivocationError, SignatureError, RunError
+            If the request is not the next question of this run.
+        """
+        sent = recall(self.state, request)
+        if sent is not None:
+            return self, sent
+        steps, size = self.known.steps, self.cohort.size
+        own = [
+            Contribution({}, 0) if block.lock else Contribution(step.local(self.cohort), size)
+            for step, block in zip(steps, self.known.blocks, strict=True)
+        ]
+        said = public_statement(steps, self.cohort)
+        state, reply = answer(self.state, request, self.known.blocks, own, said)
+        return replace(self, state=state), reply
+
+    def accept(
+        self, result: Result, uploads: Uploads, around: dict[bytes, Known] | None = None
+    ) -> "Hospital":
+        """Re-add all uploads, and build on the result only if it is their sum.
+
+        `around` is for parties around one table: what the first has re-added and worked out from
+        a result is the same for all with the same chain.
+
+        Raises
+        ------
+        SumError, SignatureError, TripError
+            If the result is not what the uploads add up to.
+        """
+        kept = withheld(self.known.plan, self.known.blocks, self.known.steps)
+        checked = recompute(self.known.view, self.known.blocks, uploads, result, kept)
+        return replace(
+            self, state=accept(self.state, checked), known=_shared(self.known, checked, around)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Office:
+    """The coordinator in a run: it asks what the program asks, adds up, and signs."""
+
+    seed: bytes = field(repr=False)
+    known: Known
+
+    def request(self, deadline: str) -> Request:
+        """Sign the next request."""
+        number = FIRST_TRIP + len(self.known.answers)
+        known = self.known
+        return open_trip(
+            known.view, self.seed, number, known.blocks, chain=known.chain, deadline=deadline
+        )
+
+    def close(
+        self, replies: Mapping[SiteId, Reply], salt: Callable[[], bytes]
+    ) -> tuple["Office", Closed, Uploads]:
+        """Add up all replies, sign the result, and say which uploads go with it.
+
+        `salt` gives 32 fresh random bytes for each total that is withheld from hospitals.
+
+        Raises
+        ------
+        SumError, SignatureError
+            If a hospital is missing or the sum is none.
+        """
+        known, number = self.known, FIRST_TRIP + len(self.known.answers)
+        kept = withheld(known.plan, known.blocks, known.steps)
+        salts = {step: salt() for step in sorted(kept)}
+        closed = close_trip(known.view, self.seed, number, known.blocks, replies, salts=salts)
+        uploads = by_step(known.view, number, known.blocks, replies)
+        shown = {step: vectors for step, vectors in uploads.items() if step not in kept}
+        whole = Checked(closed.result, closed.totals)
+        return replace(self, known=known.after(whole)), closed, shown
+
+
+def public_statement(steps: Trip, cohort: Cohort) -> bytes:
+    """Collect what a trip says in public; at most one of its steps may speak."""
+    said = [text for text in (step.statement(cohort) for step in steps) if text]
+    if len(said) > 1:
+        raise StatementError("two steps of one trip make public statements")
+    return said[0] if said else b""
+
+
+def _opened(view: View, total: Total | None, said: Mapping[SiteId, bytes]) -> Opened | None:
+    if total is None:
+        return None
+    return Opened(total.sums, view.sites, total.patients, total.flags, said)
+
+
+def _shared(known: Known, checked: Checked, around: dict[bytes, Known] | None) -> Known:
+    if around is None:
+        return known.after(checked)
+    name = next_chain(known.chain, checked.result.digest)
+    if name not in around:
+        around[name] = known.after(checked)
+    return around[name]

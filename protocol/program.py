@@ -1,0 +1,151 @@
+"""The study, as the methods section of its paper would tell it.
+
+A generator that asks steps and decides from their sums what to ask next. Hospitals, coordinator
+and auditors replay it. Decisions use whole numbers and + - * / and square roots only, so that
+all come to the same question.
+"""
+
+from dataclasses import dataclass, replace
+
+from protocol.disclosure import rules
+from protocol.parts.matching import LeftOut, Made, match
+from protocol.parts.outcomes import outcomes
+from protocol.parts.propensity import NoFit, Scores, fit_propensity
+from protocol.plan.digest import plan_digest
+from protocol.plan.model import Design, Plan
+from protocol.play import Play, ask, both, tell, together
+from protocol.steps.atoms import Atoms, Membership, permitted
+from protocol.steps.coin import CoinTerms, ShowCoin
+from protocol.steps.describe import Describe, Description
+from protocol.steps.flow import Flow, FlowOfPatients
+from protocol.steps.local import LocalFit, LocalFits
+from protocol.steps.lock import Lock
+from protocol.steps.model import Model, propensity_model
+from protocol.steps.overlap import Overlap, Strata, score_bins
+from protocol.steps.population import Complete, Everybody, Filtered, Population
+from protocol.steps.within import WithinHospital
+
+OVERVIEW = Design(name="score", label="score", method="pooled-quota")
+"""Says how the score's histogram is laid for the figure, where no design needs one."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the program itself decided on its way; everything else stands in the record."""
+
+    model: Model | None
+    local: LocalFits | None
+    scores: Scores | NoFit | None
+    designs: tuple[Made, ...]
+    populations: tuple[Population, ...]
+    members: Membership
+    left_out: tuple[LeftOut, ...]
+
+
+def study(plan: Plan, roster_digest: bytes) -> Play[Findings]:
+    """Ask everything that the plan asks for."""
+    extracts = yield from ask(Lock())  # alone and without patient data
+    terms = CoinTerms(plan_digest(plan), roster_digest, tuple(extracts.items()))
+    flow, pooled = yield from _describe(plan, terms)
+    model, local, scores = yield from _propensity(plan, pooled)
+    designs = yield from _designs(plan, scores, pooled, flow, terms)
+    populations, members, left_out = yield from _populations(plan, flow, designs)
+    yield from together(
+        [
+            *(outcomes(plan, population) for population in populations),
+            *(_described(plan, population, flow) for population in populations),
+        ]
+    )
+    return Findings(model, local, scores, designs, populations, members, left_out)
+
+
+def _describe(plan: Plan, terms: CoinTerms) -> Play[tuple[FlowOfPatients, Description]]:
+    """Count who is in, and describe complete cases; hospitals commit to the coin."""
+    flow, pooled = yield from both(ask(Flow(plan, terms)), ask(Describe(plan, Complete(plan))))
+    return flow, pooled
+
+
+def _propensity(
+    plan: Plan, pooled: Description
+) -> Play[tuple[Model | None, LocalFits | None, Scores | NoFit | None]]:
+    """Fit the model of who is treated, from the hospitals' own fits to the pooled one."""
+    if plan.propensity is None:
+        return None, None, None
+    if min(pooled.patients) == 0:
+        return None, None, NoFit("an arm has no patient without missing covariates")
+    model = propensity_model(plan, pooled)
+    local = yield from ask(LocalFit(model))
+    scores = yield from fit_propensity(model, local)
+    return model, local, scores
+
+
+def _designs(
+    plan: Plan,
+    scores: Scores | NoFit | None,
+    pooled: Description,
+    flow: FlowOfPatients,
+    terms: CoinTerms,
+) -> Play[tuple[Made, ...]]:
+    """Toss the coin and make the matched populations, all before any outcome."""
+    if scores is None:
+        return ()
+    if isinstance(scores, NoFit):
+        reason = f"there is no propensity score: {scores.reason}"
+        return tuple(LeftOut(design.name, reason) for design in plan.designs)
+    if not any(design.method == "pooled-quota" for design in plan.designs):
+        yield from ask(_overview(plan, scores))
+        coin = b""
+    else:
+        coin = yield from ask(ShowCoin(terms, flow.coin_commitments))
+    made = yield from together(
+        match(design, scores, pooled, coin, terms) for design in plan.designs
+    )
+    return tuple(made)
+
+
+def _overview(plan: Plan, scores: Scores) -> Overlap:
+    """Lay the score's histogram over all complete cases."""
+    sd = scores.logit_mean_sd[1]
+    bins = score_bins(OVERVIEW.caliper_sd * sd, rules(plan).bins_per_caliper)
+    return Overlap(OVERVIEW.name, Strata(scores.model, scores.b, bins, ()))
+
+
+def _populations(
+    plan: Plan, flow: FlowOfPatients, designs: tuple[Made, ...]
+) -> Play[tuple[tuple[Population, ...], Membership, tuple[LeftOut, ...]]]:
+    """Count who is in which population, and leave out what would single out a few (rule D)."""
+    filters = [Filtered(plan, spec) for spec in plan.populations]
+    made = [design.population for design in designs if not isinstance(design, LeftOut)]
+    candidates = (Complete(plan), Everybody(), *filters, *made)
+    members = yield from ask(Atoms(plan, candidates))
+    reasons = permitted(plan, members.names, members)
+    if not any(flow.incomplete):  # nobody is in one and not in the other
+        reasons["complete"] = ""
+    elif "all" not in reasons:
+        reasons["complete"] = "outcomes are looked at in all patients"
+    allowed = tuple(_rescaled(p, members) for p in candidates if p.name not in reasons)
+    told = [LeftOut(name, reason) for name, reason in reasons.items() if name != "complete"]
+    unmade = [design for design in designs if isinstance(design, LeftOut)]
+    return allowed, members, (*unmade, *told)
+
+
+def _rescaled(population: Population, members: Membership) -> Population:
+    """Give the weights of a k:1 match within hospitals their scale, now that sizes are known."""
+    if isinstance(population, WithinHospital) and population.weighted:
+        sizes = members.size(population.name)
+        scale = sizes[1 - population.focal] / max(1, sizes[population.focal])
+        return replace(population, scale=scale)
+    return population
+
+
+def _described(plan: Plan, population: Population, flow: FlowOfPatients) -> Play[None]:
+    """Describe a population for Table 1 and balance; complete cases are described already.
+
+    Rows with missing covariates are described with the others only where no rule forbids it:
+    a single variable's missing values may be few.
+    """
+    everybody = isinstance(population, Everybody)
+    if isinstance(population, Complete) or (everybody and not any(flow.incomplete)):
+        return
+    if not everybody or plan.disclosure.profile == "open":
+        yield from tell(Describe(plan, population))

@@ -1,0 +1,157 @@
+"""Logistic regression on pooled sums: one Newton step, when to stop, and the finished fit.
+
+What decides (step, cap, converged, separated) uses only + - * / and comparisons in explicit
+loops, so that every party replays it to the last bit.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocol.errors import FederationError
+from protocol.stats import linear
+
+STEP_CAP = 2.0
+"""The longest Newton step of a coefficient, in standard deviations of its column."""
+CONVERGED = 1e-10
+"""Converged when no coefficient would move by more than this, in the same unit."""
+DEVIANCE_SLACK = 1e-9
+"""A relative rise of the deviance below this is rounding."""
+MAX_TRIPS = 25
+MAX_HALVINGS = 10
+MAX_COEFFICIENT = 8.0
+MAX_CONDITION = 1e10
+
+
+class SeparationError(FederationError):
+    """No finite maximum-likelihood fit exists."""
+
+    code = "separation"
+    fix = (
+        'drop or merge the column, or let the plan continue with `fallback = "ridge"` or '
+        '`"firth"`, and have the plan signed again'
+    )
+
+
+class NotConvergedError(FederationError):
+    """The fit did not settle within the trips allowed."""
+
+    code = "not-converged"
+    fix = "simplify the propensity model, or let the plan fall back on ridge"
+
+
+@dataclass(frozen=True)
+class LogisticSums:
+    """Sums over patients at one b, in standardised columns: p coefficients, intercept first."""
+
+    deviance: float
+    score: tuple[float, ...]
+    information: tuple[tuple[float, ...], ...]
+
+
+def full_matrix(triangle: Sequence[float], size: int) -> tuple[tuple[float, ...], ...]:
+    """Unfold an upper triangle, given row by row, into a symmetric matrix."""
+    rows = [[0.0] * size for _ in range(size)]
+    at = 0
+    for i in range(size):
+        for j in range(i, size):
+            rows[i][j] = rows[j][i] = float(triangle[at])
+            at += 1
+    return tuple(tuple(row) for row in rows)
+
+
+def penalised(sums: LogisticSums, b: Sequence[float], ridge: float) -> LogisticSums:
+    """Add a normal prior with precision `ridge` on all coefficients but the intercept."""
+    score, deviance = list(sums.score), sums.deviance
+    information = [list(row) for row in sums.information]
+    for j in range(1, len(b)):
+        score[j] -= ridge * b[j]
+        information[j][j] += ridge
+        deviance += ridge * b[j] * b[j]
+    return LogisticSums(deviance, tuple(score), tuple(tuple(row) for row in information))
+
+
+def newton_step(sums: LogisticSums) -> tuple[float, ...]:
+    """Solve I step = g and shorten the step, as a whole, to the cap.
+
+    Raises
+    ------
+    linear.NotPositive
+        If a column is a combination of those before it.
+    """
+    step = linear.solve(sums.information, sums.score)
+    longest = largest(step)
+    shrink = STEP_CAP / longest if longest > STEP_CAP else 1.0
+    return tuple(shrink * move for move in step)
+
+
+def largest(values: Sequence[float]) -> float:
+    """Return the largest absolute value."""
+    most = 0.0
+    for value in values:
+        most = max(most, abs(value))
+    return most
+
+
+def diverging(b: Sequence[float], sums: LogisticSums) -> int | None:
+    """Name the coefficient that runs away (position in b), or None if all is well."""
+    for position, value in enumerate(b):
+        if abs(value) > MAX_COEFFICIENT:
+            return position
+    if linear.condition(sums.information) > MAX_CONDITION:
+        return linear.weakest_column(sums.information)
+    return None
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A finished fit.
+
+    `b` and `information` are in standardised columns; `raw` and `covariance` in the variables'
+    own units, from b_raw = b / scale and intercept = b_0 - sum of b centre / scale.
+    """
+
+    names: tuple[str, ...]
+    b: tuple[float, ...]
+    information: tuple[tuple[float, ...], ...]
+    centre: tuple[float, ...]
+    scale: tuple[float, ...]
+    deviance: float
+    treated: int
+    patients: int
+    trips: int
+    penalty: str
+
+    @property
+    def raw(self) -> NDArray[np.float64]:
+        """Coefficients in the variables' own units, shape (p,)."""
+        raw: NDArray[np.float64] = self._back @ np.array(self.b)
+        return raw
+
+    @property
+    def covariance(self) -> NDArray[np.float64]:
+        """Covariance of `raw`: inverse information at the solution, shape (p, p)."""
+        inverse = np.array(linear.inverse(self.information))
+        covariance: NDArray[np.float64] = self._back @ inverse @ self._back.T
+        return covariance
+
+    @property
+    def std_error(self) -> NDArray[np.float64]:
+        """Standard errors of `raw`, shape (p,)."""
+        return np.sqrt(np.diag(self.covariance))
+
+    @property
+    def null_deviance(self) -> float:
+        """Deviance of the model with an intercept only."""
+        share = self.treated / self.patients
+        parts = ((self.treated, share), (self.patients - self.treated, 1 - share))
+        return -2 * math.fsum(n * math.log(p) for n, p in parts if n)
+
+    @property
+    def _back(self) -> NDArray[np.float64]:
+        back = np.diag([1.0, *(1 / s for s in self.scale)])
+        back[0, 1:] = [-c / s for c, s in zip(self.centre, self.scale, strict=True)]
+        return back

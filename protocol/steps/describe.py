@@ -1,0 +1,289 @@
+"""Describe: moments, levels and histograms of a population, by arm. Table 1 and balance."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocol.cohort import Cohort, column
+from protocol.layout import Field, Layout, Release, count, real
+from protocol.plan.columns import (
+    Column,
+    balance_columns,
+    level_column,
+    model_columns,
+    number_column,
+)
+from protocol.plan.model import Binary, Category, Number, Plan, TimeToEvent, Variable, levels
+from protocol.question import Key, Opened, Silent
+from protocol.stats.moments import Moments, WeightedMoments, histogram_quantile
+from protocol.steps.population import Population
+
+MAX_WEIGHT = 1e4
+
+
+def described(plan: Plan) -> tuple[Number | Category | Binary, ...]:
+    """List the variables of Table 1: covariates first, then others that have no role of their own.
+
+    The treatment, outcomes, times and what only chooses or weighs patients are left out.
+    """
+    covariates = [c.variable for c in plan.propensity.covariates] if plan.propensity else []
+    used = {plan.treatment.variable, *_roles(plan)} - set(covariates)
+    others = [v.name for v in plan.variables if v.name not in used and v.name not in covariates]
+    found = [plan.variable(name) for name in dict.fromkeys([*covariates, *others])]
+    return tuple(v for v in found if isinstance(v, Number | Category | Binary))
+
+
+def _roles(plan: Plan) -> Iterator[str]:
+    for endpoint in plan.endpoints:
+        if isinstance(endpoint, TimeToEvent):
+            yield from (endpoint.time, endpoint.event)
+        else:
+            yield endpoint.variable
+    for population in plan.populations:
+        yield from (condition.variable for condition in population.conditions)
+        if population.weight is not None:
+            yield population.weight
+
+
+def number_columns(plan: Plan) -> tuple[Column, ...]:
+    """List the numeric columns whose moments travel: described numbers, and model columns."""
+    raw = [number_column(v) for v in described(plan) if isinstance(v, Number)]
+    return tuple(dict.fromkeys([*raw, *(c for c in model_columns(plan) if not c.indicator)]))
+
+
+def level_columns(plan: Plan) -> tuple[tuple[Category | Binary, str], ...]:
+    """List every level of every described variable with levels."""
+    found = [v for v in described(plan) if isinstance(v, Category | Binary)]
+    return tuple((variable, level) for variable in found for level in levels(variable))
+
+
+def weighted_columns(plan: Plan) -> tuple[Column, ...]:
+    """List the columns whose weighted moments travel: numbers, and one column a level."""
+    marked = [level_column(variable, lv) for variable, lv in level_columns(plan)]
+    return tuple(dict.fromkeys([*number_columns(plan), *balance_columns(plan), *marked]))
+
+
+def centre(plan: Plan, what: Column) -> float:
+    """Say about which value a column's squares are taken; 0 for levels and spline terms."""
+    variable = plan.variable(what.variable)
+    if not isinstance(variable, Number) or what.term > 0:
+        return 0.0
+    about = variable.centre
+    if what.form == "log":
+        return math.log(about) if about is not None and about > 0 else 0.0
+    return about if about is not None else 0.0
+
+
+def edges(plan: Plan, variable: Number) -> tuple[float, ...]:
+    """Lay the histogram's bin edges: whole numbers, equal widths, or equal ratios under a log.
+
+    Bin k holds edge[k] <= x < edge[k + 1]; the last bin holds its upper edge too.
+    """
+    low, high = variable.range
+    if variable.type == "integer":
+        width = max(1, math.ceil((high - low + 1) / variable.bins))
+        steps = math.ceil((high - low + 1) / width)
+        return tuple(low + width * k for k in range(steps + 1))
+    steps = variable.bins
+    if any(c.form == "log" and c.variable == variable.name for c in model_columns(plan)):
+        return (*(low * (high / low) ** (k / steps) for k in range(steps)), high)
+    return (*(low + (high - low) * k / steps for k in range(steps)), high)
+
+
+@dataclass(frozen=True, eq=False)
+class Description:
+    """A population over all hospitals; arm 0 is the comparator, 1 the treated."""
+
+    plan: Plan
+    opened: Opened
+
+    @cached_property
+    def patients(self) -> tuple[int, int]:
+        """Patients of the population by arm."""
+        low, high = self.opened.sums["members"]
+        return int(low), int(high)
+
+    def moments(self, what: Column, arm: int) -> Moments:
+        """Count, sum and squares of a column in one arm, among patients who have a value."""
+        patients = self.patients[arm]
+        if what.indicator:
+            variable = self.plan.variable(what.variable)
+            names = levels(variable)
+            counts = [self.level(variable, name, arm) for name in names]
+            hit = counts[names.index(what.level)]
+            there = sum(counts)  # whole numbers
+            return Moments(there, patients - there, float(hit), float(hit), 0.0)
+        at = number_columns(self.plan).index(what)
+        sums = self.opened.sums
+        there = int(sums["known"][at, arm])
+        total, squares = float(sums["total"][at, arm]), float(sums["squares"][at, arm])
+        return Moments(there, patients - there, total, squares, centre(self.plan, what))
+
+    def level(self, variable: Variable, level: str, arm: int) -> int:
+        """Count the patients of an arm at a level."""
+        return int(self.opened.sums["levels"][self._at(variable, level), arm])
+
+    def hospitals(self, variable: Variable, level: str) -> int:
+        """Count the hospitals that have a patient at a level."""
+        return int(self.opened.sums["hospitals"][self._at(variable, level)])
+
+    def quantile(self, variable: Number, arm: int, q: float) -> float:
+        """Read a quantile off the histogram, linear within the bin; NaN for nobody."""
+        start = 0
+        for other in described(self.plan):
+            if other.name == variable.name:
+                break
+            if isinstance(other, Number):
+                start += len(edges(self.plan, other)) - 1
+        borders = edges(self.plan, variable)
+        counts = self.opened.sums["histogram"][start : start + len(borders) - 1, arm]
+        return histogram_quantile([int(c) for c in counts], borders, q)
+
+    def weighted(self, what: Column, arm: int) -> WeightedMoments | None:
+        """Weighted moments of a column in one arm, if the population has weights."""
+        sums = self.opened.sums
+        if "weighted_total" not in sums:
+            return None
+        at = weighted_columns(self.plan).index(what)
+        sum_w, sum_w2 = sums["weighted_known"][at, arm]
+        total, squares = sums["weighted_total"][at, arm], sums["weighted_squares"][at, arm]
+        about = centre(self.plan, what)
+        return WeightedMoments(float(sum_w), float(sum_w2), float(total), float(squares), about)
+
+    def _at(self, variable: Variable, level: str) -> int:
+        names = [(v.name, name) for v, name in level_columns(self.plan)]
+        return names.index((variable.name, level))
+
+
+@dataclass(frozen=True)
+class Describe(Silent):
+    """Sums by arm over a population's patients; never a patient's own value."""
+
+    name: ClassVar[str] = "describe/1"
+    partners_only: ClassVar[bool] = False
+    plan: Plan
+    population: Population
+
+    def key(self) -> Key:
+        """One description a population."""
+        return (self.population.name,)
+
+    def layout(self) -> Layout:
+        """Send counts, sums about the plan's centres, levels, histograms, hospitals by level."""
+        most = self.plan.disclosure.max_patients_per_hospital
+        numbers, marked = number_columns(self.plan), level_columns(self.plan)
+        bins = sum(
+            len(edges(self.plan, v)) - 1 for v in described(self.plan) if isinstance(v, Number)
+        )
+        reach = max((_reach(self.plan, what) for what in numbers), default=0.0)
+        per = "by variable and arm"
+        fields = [
+            count("members", (2,), "patients of the population, by arm", most),
+            count("known", (len(numbers), 2), f"patients with a value, {per}", most),
+            real("total", (len(numbers), 2), f"sums about the centre, {per}", most * reach),
+            real("squares", (len(numbers), 2), f"sums of squares, {per}", most * reach * reach),
+            count("levels", (len(marked), 2), "patients at each level, by arm", most),
+            count("histogram", (bins, 2), "patients in each bin, by arm", most),
+            count(
+                "hospitals", (len(marked),), "whether the hospital has the level", 1, "hospitals"
+            ),
+        ]
+        return Layout((*fields, *(self._weighted_fields() if self.population.weighted else ())))
+
+    def local(self, cohort: Cohort) -> Release:
+        """Sum over this hospital's patients. Run by a hospital."""
+        weights = self.population.weights(cohort)
+        members = weights > 0
+        arm = cohort.arm[members]
+        numbers = [column(self.plan, what, cohort, members) for what in number_columns(self.plan)]
+        about = [centre(self.plan, what) for what in number_columns(self.plan)]
+        shifted = [x - c for x, c in zip(numbers, about, strict=True)]
+        marked = [
+            cohort.values[v.name][members] == levels(v).index(level)
+            for v, level in level_columns(self.plan)
+        ]
+        counted = _by_arm([m.astype(np.float64) for m in marked], arm)
+        release = {
+            "members": np.bincount(arm, minlength=2).astype(np.int64),
+            "known": _by_arm([(~np.isnan(x)).astype(np.float64) for x in shifted], arm).astype(int),
+            "total": _by_arm([np.nan_to_num(x) for x in shifted], arm),
+            "squares": _by_arm([np.nan_to_num(x) ** 2 for x in shifted], arm),
+            "levels": counted.astype(np.int64),
+            "histogram": self._histogram(cohort, members),
+            "hospitals": (counted.sum(axis=1) > 0).astype(np.int64),
+        }
+        if self.population.weighted:
+            release |= self._weighted(cohort, members, weights[members])
+        return release
+
+    def learn(self, opened: Opened) -> Description:
+        """Read the sum as a description of the population. Run by everyone."""
+        return Description(self.plan, opened)
+
+    def _histogram(self, cohort: Cohort, members: NDArray[np.bool_]) -> NDArray[np.int64]:
+        arm, tables = cohort.arm[members], [np.zeros((0, 2), dtype=np.int64)]
+        for variable in described(self.plan):
+            if isinstance(variable, Number):
+                borders = edges(self.plan, variable)
+                values = cohort.values[variable.name][members]
+                there, bins = ~np.isnan(values), len(borders) - 1
+                place = np.searchsorted(borders, values[there], side="right") - 1
+                cell = np.clip(place, 0, bins - 1) * 2 + arm[there]
+                tables.append(np.bincount(cell, minlength=2 * bins).reshape(bins, 2))
+        return np.concatenate(tables).astype(np.int64)
+
+    def _weighted_fields(self) -> tuple[Field, ...]:
+        most = self.plan.disclosure.max_patients_per_hospital * MAX_WEIGHT
+        columns = weighted_columns(self.plan)
+        reach = max([1.0, *(_reach(self.plan, what) for what in columns)])
+        shape, per = (len(columns), 2), "by column and arm"
+        return (
+            real(
+                "weighted_known",
+                (*shape, 2),
+                f"sums of weights and their squares, {per}",
+                most * MAX_WEIGHT,
+            ),
+            real("weighted_total", shape, f"weighted sums about the centre, {per}", most * reach),
+            real(
+                "weighted_squares", shape, f"weighted sums of squares, {per}", most * reach * reach
+            ),
+        )
+
+    def _weighted(
+        self, cohort: Cohort, members: NDArray[np.bool_], weights: NDArray[np.float64]
+    ) -> dict[str, NDArray[np.float64]]:
+        arm, columns = cohort.arm[members], weighted_columns(self.plan)
+        values = [column(self.plan, c, cohort, members) - centre(self.plan, c) for c in columns]
+        there = [np.where(np.isnan(x), 0.0, weights) for x in values]
+        known = np.stack([_by_arm(there, arm), _by_arm([w * w for w in there], arm)], axis=-1)
+        filled = [np.nan_to_num(x) for x in values]
+        pairs = list(zip(there, filled, strict=True))
+        return {
+            "weighted_known": known,
+            "weighted_total": _by_arm([w * x for w, x in pairs], arm),
+            "weighted_squares": _by_arm([w * x * x for w, x in pairs], arm),
+        }
+
+
+def _by_arm(columns: list[NDArray[np.float64]], arm: NDArray[np.int8]) -> NDArray[np.float64]:
+    sums = [np.bincount(arm, weights=x, minlength=2) for x in columns]
+    return np.array(sums, dtype=np.float64).reshape(-1, 2)
+
+
+def _reach(plan: Plan, what: Column) -> float:
+    """Bound how far a column's values can be from its centre."""
+    variable = plan.variable(what.variable)
+    if not isinstance(variable, Number):
+        return 1.0
+    about, ends = centre(plan, what), variable.range
+    if what.form == "log":
+        ends = math.log(ends[0]), math.log(ends[1])
+    if what.term > 0:
+        ends = 0.0, abs(ends[1] - ends[0]) * len(what.knots)
+    return max(abs(ends[0] - about), abs(ends[1] - about), 1.0)

@@ -1,0 +1,53 @@
+"""Lock: every hospital has loaded its extract, and the masks are shown to cancel."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from protocol.cohort import Cohort, snapshot_commitment
+from protocol.errors import Exit, FederationError
+from protocol.ids import SiteId
+from protocol.layout import Layout, Release
+from protocol.question import Key, Opened
+
+
+class CommitmentError(FederationError):
+    """A public statement is not what it has to be."""
+
+    code = "commitment"
+    exit = Exit.TAMPERING
+    fix = "abort the run and ask the hospital named what its node has sent"
+
+
+@dataclass(frozen=True)
+class Lock:
+    """No patient data: a salted commitment to the extract, and the lanes that show agreement.
+
+    Asked alone, so that a hospital lost here costs nothing.
+    """
+
+    name: ClassVar[str] = "lock/1"
+    partners_only: ClassVar[bool] = False
+
+    def key(self) -> Key:
+        """One lock a study."""
+        return ()
+
+    def layout(self) -> Layout:
+        """Nothing but the protocol's own lanes."""
+        return Layout(())
+
+    def local(self, cohort: Cohort) -> Release:  # noqa: ARG002 - no patient data, that is the point
+        """Release nothing. Run by a hospital."""
+        return {}
+
+    def statement(self, cohort: Cohort) -> bytes:
+        """Commit to the extract (SPEC 8)."""
+        return snapshot_commitment(cohort)
+
+    def learn(self, opened: Opened) -> Mapping[SiteId, bytes]:
+        """Collect the commitments by hospital. Run by everyone."""
+        for site, said in opened.statements.items():
+            if len(said) != 32:
+                raise CommitmentError(f"{site}: the commitment to the extract is not 32 bytes")
+        return dict(sorted(opened.statements.items()))

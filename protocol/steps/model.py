@@ -1,0 +1,137 @@
+"""The propensity model as everybody agrees on it after `describe`: its columns, standardised."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocol.cohort import Cohort, column, complete_cases
+from protocol.disclosure import Rules, rules
+from protocol.plan.columns import Column, model_columns
+from protocol.plan.model import Plan
+from protocol.steps.describe import Description
+
+CHUNK = 65_536
+"""Patients whose columns are in memory at once."""
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A column that the model cannot hold, and why."""
+
+    column: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """A logistic model of being treated.
+
+    Numeric columns are centred and scaled by the pooled mean and SD, 0/1 columns stay as they
+    are; the intercept stands first.
+    """
+
+    plan: Plan
+    columns: tuple[Column, ...]
+    centre: tuple[float, ...]
+    scale: tuple[float, ...]
+    dropped: tuple[Dropped, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the coefficients, intercept first."""
+        return ("(Intercept)", *(what.name for what in self.columns))
+
+    @property
+    def size(self) -> int:
+        """How many coefficients there are, p."""
+        return 1 + len(self.columns)
+
+    def rows(self, cohort: Cohort) -> NDArray[np.intp]:
+        """Find the hospital's complete cases, in the order of its rows."""
+        return np.flatnonzero(complete_cases(self.plan, cohort))
+
+    def chunks(self, cohort: Cohort) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Yield (X, y) of the complete cases, CHUNK at a time: X (n, p) standardised, y 0 or 1."""
+        rows = self.rows(cohort)
+        for start in range(0, len(rows), CHUNK):
+            part = rows[start : start + CHUNK]
+            yield self._matrix(cohort, part), cohort.arm[part].astype(np.float64)
+
+    def logit(self, cohort: Cohort, b: tuple[float, ...]) -> NDArray[np.float64]:
+        """Score the complete cases: x'b, shape (complete,), in the order of `rows`.
+
+        Columns are added in one order without BLAS, so that a rerun puts nobody in another bin.
+        """
+        scores = [self.predictor(x, b) for x, _ in self.chunks(cohort)]
+        return np.concatenate(scores) if scores else np.empty(0)
+
+    def _matrix(self, cohort: Cohort, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        x = np.ones((len(rows), self.size))
+        for position, what in enumerate(self.columns):
+            values = column(self.plan, what, cohort, rows)
+            x[:, position + 1] = (values - self.centre[position]) / self.scale[position]
+        return x
+
+    @staticmethod
+    def predictor(x: NDArray[np.float64], b: tuple[float, ...]) -> NDArray[np.float64]:
+        """Compute x'b, column by column, for a matrix of standardised columns."""
+        score = np.zeros(len(x))
+        for position, weight in enumerate(b):
+            score += weight * x[:, position]
+        return score
+
+
+def propensity_model(plan: Plan, pooled: Description) -> Model:
+    """Standardise the plan's columns by pooled means and SDs; drop what cannot be told apart.
+
+    A level with nobody (or fewer than the profile asks, S2, or at too few hospitals, S7) and a
+    number without spread are dropped and named. Only + - * / and square roots: all replay it.
+    """
+    kept, centres, scales, dropped = [], [], [], []
+    for what in model_columns(plan):
+        reason = _unfit(plan, what, pooled)
+        if reason:
+            dropped.append(Dropped(what.name, reason))
+            continue
+        mean, sd = (0.0, 1.0) if what.indicator else _pooled_mean_sd(what, pooled)
+        kept.append(what)
+        centres.append(mean)
+        scales.append(sd)
+    return Model(plan, tuple(kept), tuple(centres), tuple(scales), tuple(dropped))
+
+
+def _unfit(plan: Plan, what: Column, pooled: Description) -> str:
+    demands = rules(plan)
+    if what.indicator:
+        return _unfit_level(plan, what, pooled, demands)
+    _, sd = _pooled_mean_sd(what, pooled)
+    return "" if sd > 0 else "all patients have the same value"
+
+
+def _unfit_level(plan: Plan, what: Column, pooled: Description, demands: Rules) -> str:
+    variable = plan.variable(what.variable)
+    at_level = pooled.level(variable, what.level, 0) + pooled.level(variable, what.level, 1)
+    if at_level == 0:
+        return "no patient has this level"
+    if at_level == pooled.patients[0] + pooled.patients[1]:
+        return "all patients have this level"
+    if at_level < demands.level_floor:
+        return f"fewer than {demands.level_floor} patients have this level (rule S2)"
+    if pooled.hospitals(variable, what.level) < demands.level_hospitals:
+        return f"fewer than {demands.level_hospitals} hospitals have this level (rule S7)"
+    return ""
+
+
+def _pooled_mean_sd(what: Column, pooled: Description) -> tuple[float, float]:
+    both = pooled.moments(what, 0) + pooled.moments(what, 1)
+    if both.n < 2:
+        return both.centre, 0.0
+    shift = both.total / both.n
+    squares = both.squares - both.total * shift
+    # Rounding can leave a constant column a hair above zero.
+    if not squares > 1e-12 * both.squares:
+        return both.centre + shift, 0.0
+    return both.centre + shift, math.sqrt(squares / (both.n - 1))

@@ -1,0 +1,150 @@
+"""Risk table: events and censorings by arm and time, all that curves and tests need."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocol.cohort import Cohort, Flags, at_levels, event_status
+from protocol.disclosure import time_grid
+from protocol.grid import Grid
+from protocol.layout import Layout, Release, count, real
+from protocol.plan.model import Plan, TimeToEvent
+from protocol.question import Key, Opened, Silent
+from protocol.stats.cox import informative_events
+from protocol.stats.table import RiskTable, Weights, tabulate
+from protocol.steps.describe import MAX_WEIGHT
+from protocol.steps.population import Population
+
+WEIGHT_FIELDS = ("events", "censored", "events_squared", "censored_squared")
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of a subgroup variable; the empty level stands for all patients."""
+
+    variable: str = ""
+    level: str = ""
+
+    def flags(self, plan: Plan, cohort: Cohort) -> Flags:
+        """Flag the patients at the level."""
+        if not self.variable:
+            return np.ones(cohort.size, dtype=np.bool_)
+        return at_levels(plan, self.variable, (self.level,), cohort.values)
+
+    def __str__(self) -> str:
+        return f"{self.variable}={self.level}" if self.variable else ""
+
+
+EVERY = Level()
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """Events by cause and censorings over all hospitals.
+
+    `events` has shape (causes, 2, K), the plan's event first, then competing causes; `censored`
+    (2, K). `contributing` counts hospitals where both arms are at risk together at an event,
+    `unassessed` patients of the population without time or status, by arm.
+    """
+
+    grid: Grid
+    events: NDArray[np.int64]
+    censored: NDArray[np.int64]
+    weights: Weights | None
+    contributing: int
+    unassessed: tuple[int, int]
+
+    @property
+    def table(self) -> RiskTable:
+        """The table of the plan's event, competing causes as censorings."""
+        censored = self.censored + self.events[1:].sum(axis=0)
+        return RiskTable(self.events[0], censored, self.grid.times, self.weights)
+
+
+@dataclass(frozen=True)
+class RiskTableStep(Silent):
+    """Events and censorings by arm and grid time.
+
+    Every time of the grid is sent, so no hospital shows which times it has. At-risk counts are
+    suffix sums of these and never travel.
+    """
+
+    name: ClassVar[str] = "risk-table/1"
+    partners_only: ClassVar[bool] = True
+    plan: Plan
+    endpoint: TimeToEvent
+    population: Population
+    level: Level = EVERY
+
+    def key(self) -> Key:
+        """One table an endpoint, population and level."""
+        return self.endpoint.name, self.population.name, str(self.level)
+
+    def layout(self) -> Layout:
+        """Send causes x 2 x K events, 2 x K censorings; weight sums where patients weigh."""
+        most = self.plan.disclosure.max_patients_per_hospital
+        causes, cells = 1 + len(self.endpoint.competing), self._grid.cells
+        by = "by arm and grid time"
+        fields = [
+            count("events", (causes, 2, cells), f"patients with the event, {by} (and cause)", most),
+            count("censored", (2, cells), f"patients last seen without it, {by}", most),
+            count("unassessed", (2,), "patients without time or status, by arm", most),
+            count("contributing", (), "whether both arms are at risk at an event", 1, "hospitals"),
+        ]
+        if self.population.weighted:
+            bound = most * MAX_WEIGHT * MAX_WEIGHT
+            words = "sums of weights and of squared weights"
+            fields.append(real("weights", (4, 2, cells), f"{words}, {by}", bound))
+        return Layout(tuple(fields))
+
+    def local(self, cohort: Cohort) -> Release:
+        """Count this hospital's patients. Run by a hospital."""
+        time, status = event_status(self.plan, self.endpoint, cohort)
+        members = self._members(cohort)
+        assessed = members & (status >= 0)
+        cell, arm = self._grid.cell(time[assessed]), cohort.arm[assessed]
+        others = np.zeros((len(self.endpoint.competing), 2, self._grid.cells), dtype=np.int64)
+        competing = status[assessed] >= 2
+        np.add.at(others, (status[assessed][competing] - 2, arm[competing], cell[competing]), 1)
+        table = self.own_table(cohort)
+        release: dict[str, NDArray[np.int64] | NDArray[np.float64]] = {
+            "events": np.concatenate([table.events[None], others]),
+            "censored": table.censored - others.sum(axis=0),
+            "unassessed": np.bincount(cohort.arm[members & (status < 0)], minlength=2),
+            "contributing": np.array(int(sum(informative_events(table)) > 0)),
+        }
+        if table.weights is not None:
+            release["weights"] = np.array([getattr(table.weights, f) for f in WEIGHT_FIELDS])
+        return release
+
+    def learn(self, opened: Opened) -> Events:
+        """Read the sum as one table over all hospitals. Run by everyone."""
+        sums = opened.sums
+        weights = Weights(*sums["weights"]) if "weights" in sums else None
+        low, high = sums["unassessed"]
+        return Events(
+            self._grid,
+            sums["events"],
+            sums["censored"],
+            weights,
+            int(sums["contributing"]),
+            (int(low), int(high)),
+        )
+
+    def own_table(self, cohort: Cohort) -> RiskTable:
+        """Tabulate the hospital's own patients, competing causes as censorings."""
+        time, status = event_status(self.plan, self.endpoint, cohort)
+        assessed = self._members(cohort) & (status >= 0)
+        weight = self.population.weights(cohort)[assessed] if self.population.weighted else None
+        cell, arm = self._grid.cell(time[assessed]), cohort.arm[assessed].astype(np.intp)
+        event = (status[assessed] == 1).astype(np.intp)
+        return tabulate(self._grid.times, cell, arm, event, weight)
+
+    def _members(self, cohort: Cohort) -> Flags:
+        return (self.population.weights(cohort) > 0) & self.level.flags(self.plan, cohort)
+
+    @property
+    def _grid(self) -> Grid:
+        return time_grid(self.plan, self.endpoint)
