@@ -73,7 +73,8 @@ def as_json(found: Preflight, *, rows: bool) -> dict[str, Any]:
 
 def as_text(found: Preflight, *, rows: bool) -> str:
     """Write all that a hospital wants to see before it takes part."""
-    parts = [f"{found.reading.subject}: {found.reading.extract.rows:,} rows"]
+    read = f"{found.reading.subject}: {found.reading.extract.rows:,} rows"
+    parts = [f"{read}, held against the plan of {found.plan.study.id}"]
     parts.append(_violations(found.reading.counts, rows))
     if found.cohort is not None:
         parts.append(table(("Excluded because", "patients"), found.flow))

@@ -244,7 +244,7 @@ def _problem(plan: Plan, found: Violation) -> Problem:
     rule = f"{found.rule} in {found.count:,} {'row' if found.count == 1 else 'rows'}"
     fix = _FIXES[found.rule].format(variable=found.variable)
     if found.variable != PATIENT_ID and found.rule not in _ABSENCE_WORDS:
-        rule += f"; the plan has {_wanted(plan.variable(found.variable))}"
+        rule += f"; the plan takes {_wanted(plan.variable(found.variable))}"
     return Problem(found.variable, rule, fix)
 
 

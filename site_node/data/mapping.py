@@ -82,11 +82,9 @@ def choose_columns(
     """
     wanted = {ID: _id_column(header, mapping)}
     wanted |= {variable.name: mapping.column(variable.name) for variable in plan.variables}
-    if not set(wanted.values()) & set(header):
-        # No names are suggested: the first line may be a patient's.
-        raise ProblemsError(subject, [_no_header(header)])
+    _require_header(subject, header, wanted)
     problems = [
-        _column_problem(name, column, header)
+        _column_problem(name, column, header, wanted)
         for name, column in wanted.items()
         if header.count(column) != 1
     ]
@@ -97,8 +95,10 @@ def choose_columns(
 
 def did_you_mean(word: str, known: Sequence[str], otherwise: str) -> str:
     """Suggest the nearest known word."""
-    near = get_close_matches(word, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else otherwise
+    # Capitals are a usual difference between two files' names; they do not make words unlike.
+    folded = {other.casefold(): other for other in known}
+    near = get_close_matches(word.casefold(), folded, n=1)
+    return f"did you mean {folded[near[0]]!r}?" if near else otherwise
 
 
 def _refuse(subject: str, rule: str, fix: str) -> NoReturn:
@@ -111,22 +111,36 @@ def _id_column(header: Sequence[str], mapping: SiteMapping) -> str:
     return next((name for name in DEFAULT_IDS if name in header), DEFAULT_IDS[0])
 
 
-def _no_header(header: Sequence[str]) -> Problem:
-    rule = "names none of the study's columns"
-    if len(header) == 1 and ";" in header[0]:
-        return Problem("line 1", rule, "save the file with commas, not semicolons")
-    return Problem("line 1", rule, "begin the file with the names of its columns")
+def _require_header(subject: str, header: Sequence[str], wanted: Mapping[str, str]) -> None:
+    """Refuse a first line that may be a patient's: names from it must not be repeated to anybody.
+
+    A header names at least half of the needed columns, but for capitals, blanks and punctuation.
+    """
+    plain = {_plain(name) for name in header}
+    found = sum(_plain(column) in plain for column in wanted.values())
+    if 2 * found < len(wanted):
+        rule = f"names {found} of the {len(wanted)} columns that the study needs"
+        fix = "begin the file with the names of its columns; a mapping file says which is which"
+        if len(header) == 1 and ";" in header[0]:
+            fix = "save the file with commas between the fields, not semicolons"
+        raise ProblemsError(subject, [Problem("line 1", rule, fix)])
 
 
-def _column_problem(name: str, column: str, header: Sequence[str]) -> Problem:
-    if column in header:
-        times = header.count(column)
-        return Problem(
-            f"column {column}", f"occurs {times} times in the header", "keep the right one"
-        )
-    key = 'id = "..."' if name == ID else f"[columns] {name} = ..."
-    suggestion = did_you_mean(column, header, f"add it, or name the right one in a mapping: {key}")
-    return Problem(f"column {column}", "is missing", suggestion)
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
+
+
+def _column_problem(
+    name: str, column: str, header: Sequence[str], wanted: Mapping[str, str]
+) -> Problem:
+    where, times = f"column {column}", header.count(column)
+    if times:
+        return Problem(where, f"occurs {times} times in the header", "keep the right one")
+    key = 'id = "..."' if name == ID else f'[columns] {name} = "..."'
+    otherwise = f"add it, or name the right one in a mapping file: {key}"
+    free = [other for other in header if other not in wanted.values()]
+    alike = [other for other in free if _plain(other) == _plain(column)]
+    return Problem(where, "is missing", did_you_mean(column, alike or free, otherwise))
 
 
 def _shape_problem(error: Any) -> Problem:

@@ -211,8 +211,8 @@ def _check_fields(lines: _Lines, width: int) -> None:
     ragged = np.flatnonzero(fields != width)
     if len(ragged):
         at = int(ends[last_of_record[ragged[0]] - fields[ragged[0]] + 1])
-        rule = f"has {fields[ragged[0]]} fields where the header has {width}"
-        lines.refuse(at, rule, _TO_WHOLE)
+        found = "1 field" if fields[ragged[0]] == 1 else f"{fields[ragged[0]]} fields"
+        lines.refuse(at, f"has {found} where the header has {width}", _TO_WHOLE)
     lengths = np.diff(ends, prepend=-1) - 1
     if lengths.max() > MAX_FIELD_BYTES:
         _too_long(lines, int(ends[lengths.argmax()] - lengths.max()))
