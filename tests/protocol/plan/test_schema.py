@@ -94,7 +94,7 @@ _KEYWORDS: dict[str, Any] = {
     "required": lambda v, keys, *_: all(key in v for key in keys),
     "minItems": lambda v, n, *_: len(v) >= n,
     "maxItems": lambda v, n, *_: len(v) <= n,
-    "additionalItems": lambda v, no, s, _: len(v) <= len(s["items"]),
+    "additionalItems": lambda v, _no, s, _: len(v) <= len(s["items"]),
     "minLength": lambda v, n, *_: len(v) >= n,
     "maxLength": lambda v, n, *_: len(v) <= n,
     "pattern": lambda v, p, *_: re.search(p, v) is not None,

@@ -1,0 +1,223 @@
+"""A plan in plain sentences, for the people who approve it: reviewers and statisticians.
+
+Plain data, so that a terminal, a page and a document show the same words. `phrases` has the
+sentences on single entries. What the rows of the table "what will leave each hospital" are is
+known to the program of the study, which plays it beforehand; here they are only laid out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from protocol.plan import phrases, profiles
+from protocol.plan.columns import model_columns
+from protocol.plan.digest import plan_digest
+from protocol.plan.model import Plan
+from protocol.plan.sentences import joined, quoted
+from protocol.plan.words import handle
+
+NEVER_LEAVES = (
+    "A row of a patient.",
+    "Identifiers: no patient's id, name, number or address. One seal over the whole extract goes "
+    "out, so that it cannot be changed unseen; it is keyed with a secret that stays.",
+    "Dates: times count from time zero, and no calendar date is read.",
+    "Free text: only the variables listed here are read, and they are numbers and levels.",
+    "This hospital's own counts and sums in the clear: they go out under masks that cancel only in "
+    "the sum over all hospitals.",
+    "Nor does program code come in: a plan is data, and the hospital runs the version of the "
+    "program that it has installed.",
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under a header; all of one length."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One topic: sentences, then a table where there is one."""
+
+    title: str
+    sentences: tuple[str, ...]
+    table: Table | None = None
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """One thing that leaves each hospital.
+
+    `trip` counts from 1; `numbers` and `bytes` are for one hospital; `exactly` is false where
+    both depend on totals that only the study will show.
+    """
+
+    trip: int
+    step: str
+    what: str
+    numbers: int
+    bytes: int
+    exactly: bool
+
+
+def explain(plan: Plan) -> list[Section]:
+    """Say a whole plan, from its purpose to what can never leave a hospital.
+
+    For a plan without problems; see `check`.
+    """
+    return [
+        _study(plan),
+        _patients(plan),
+        _dictionary(plan),
+        _arms(plan),
+        _comparable(plan),
+        _populations(plan),
+        _endpoints(plan),
+        _subgroups(plan),
+        Section("Who may see what", profiles.sentences(plan)),
+        Section("What can never leave a hospital", NEVER_LEAVES),
+    ]
+
+
+def leaving_table(rows: Sequence[Leaving]) -> Table:
+    """Lay out what will leave each hospital, with the total in the last row."""
+    body = [
+        (
+            str(row.trip),
+            row.step,
+            row.what,
+            f"{row.numbers:,}",
+            f"{row.bytes:,}",
+            _certainty(row.exactly),
+        )
+        for row in rows
+    ]
+    total = (
+        "all",
+        "",
+        "everything together",
+        f"{sum(row.numbers for row in rows):,}",
+        f"{sum(row.bytes for row in rows):,}",
+        _certainty(all(row.exactly for row in rows)),
+    )
+    return Table(("trip", "step", "what leaves", "numbers", "bytes", "size"), (*body, total))
+
+
+def _certainty(exactly: bool) -> str:
+    return "exactly" if exactly else "about"
+
+
+def _study(plan: Plan) -> Section:
+    study = plan.study
+    people = [
+        f"{person.name}, {person.role}" + (f" ({person.affiliation})" if person.affiliation else "")
+        for person in study.people
+    ]
+    answers = f"Answering for it: {'; '.join(people)}." if people else "Nobody is named for it."
+    return Section(
+        study.title,
+        (
+            study.purpose,
+            answers,
+            f"This plan is called {handle(plan_digest(plan))}; any change of a value gives it "
+            "another name.",
+        ),
+    )
+
+
+def _patients(plan: Plan) -> Section:
+    invalid = [v.label for v in plan.variables if v.invalid == "exclude"]
+    required = [v.label for v in plan.variables if v.missing == "exclude"]
+    arms = joined(quoted(plan.treatment.treated + plan.treatment.comparator), "nor")
+    rows = [
+        ("A value outside the study's dictionary", _looked_at(invalid)),
+        ("A required value is missing", _looked_at(required)),
+        (
+            "In neither arm of the comparison",
+            f"{phrases.label(plan, plan.treatment.variable)} is neither {arms}",
+        ),
+    ]
+    rows += [(c.reason, f"kept if {phrases.condition(plan, c)}") for c in plan.eligibility]
+    table = Table(
+        ("", "reason for exclusion", "what is looked at"),
+        tuple((str(number), *row) for number, row in enumerate(rows, start=1)),
+    )
+    sentences = (
+        "Patients are excluded for the first of these reasons that applies, and counted by it.",
+        "A missing value fulfils no condition.",
+        "Anything else missing or outside the dictionary makes a hospital's extract be refused, "
+        "unless the dictionary says otherwise.",
+    )
+    return Section("Who is in and who is out", sentences, table)
+
+
+def _looked_at(labels: Sequence[str]) -> str:
+    return joined(labels) if labels else "no variable: the extract is refused instead"
+
+
+def _dictionary(plan: Plan) -> Section:
+    rows = tuple(
+        (v.name, v.label, phrases.values(v), phrases.missing(v, plan)) for v in plan.variables
+    )
+    count = len(plan.variables)
+    sentences = (f"{count} variables are read of each patient, and nothing else.",)
+    return Section(
+        "What is read", sentences, Table(("variable", "label", "values", "if missing"), rows)
+    )
+
+
+def _arms(plan: Plan) -> Section:
+    arms, rules = plan.treatment, plan.disclosure
+    by = phrases.label(plan, arms.variable)
+    treated = joined(quoted(arms.treated), "or")
+    comparator = joined(quoted(arms.comparator), "or")
+    return Section(
+        "The two arms",
+        (
+            f"{arms.treated_label}: {by} is {treated}; about {rules.expected_treated:,} patients "
+            "expected over all hospitals.",
+            f"{arms.comparator_label}: {by} is {comparator}; about {rules.expected_comparator:,} "
+            "patients expected.",
+        ),
+    )
+
+
+def _comparable(plan: Plan) -> Section:
+    title = "How the arms are made comparable"
+    if plan.propensity is None:
+        return Section(title, ("They are compared as they are: the plan has no propensity model.",))
+    columns = len(model_columns(plan))
+    sentences = [
+        f"One logistic model over all hospitals predicts who is treated, from "
+        f"{len(plan.propensity.covariates)} covariates ({columns} columns and an intercept). "
+        "Patients with a missing covariate are left out of it.",
+        phrases.fallback(plan.propensity),
+    ]
+    sentences += [phrases.design(plan, design) for design in plan.designs]
+    rows = tuple(
+        (phrases.label(plan, c.variable), phrases.form(plan, c)) for c in plan.propensity.covariates
+    )
+    return Section(title, tuple(sentences), Table(("covariate", "form"), rows))
+
+
+def _populations(plan: Plan) -> Section:
+    rows = [("all", "All patients", "everybody in the study")]
+    rows += [(d.name, d.label, "matched, as above") for d in plan.designs]
+    rows += [(p.name, p.label, phrases.population(plan, p)) for p in plan.populations]
+    sentences = (
+        "Every endpoint is compared in each of these. One that differs from another by too few "
+        "patients is left out, with the reason in the report.",
+    )
+    table = Table(("name", "label", "who"), tuple(rows))
+    return Section("In whom the arms are compared", sentences, table)
+
+
+def _endpoints(plan: Plan) -> Section:
+    sentences = tuple(phrases.endpoint(plan, endpoint) for endpoint in plan.endpoints)
+    return Section("What is compared", sentences or ("Nothing: the plan has no endpoint.",))
+
+
+def _subgroups(plan: Plan) -> Section:
+    sentences = tuple(phrases.subgroup(plan, subgroup) for subgroup in plan.subgroups)
+    return Section("Subgroups", sentences or ("None.",))

@@ -1,0 +1,203 @@
+"""Sentences on the single entries of a plan, which `explain` puts together."""
+
+from typing import assert_never
+
+from protocol.plan.columns import reference_level
+from protocol.plan.finding import AnyOf
+from protocol.plan.model import (
+    AnyEndpoint,
+    Binary,
+    BinaryOutcome,
+    Category,
+    Condition,
+    Covariate,
+    Design,
+    Number,
+    Plan,
+    Population,
+    Propensity,
+    Subgroup,
+    Time,
+    TimeToEvent,
+    levels,
+)
+from protocol.plan.sentences import joined, quoted
+
+
+def number(value: float) -> str:
+    """Write a number as short as it can be told exactly: 60, 0.1, 100,000."""
+    return f"{int(value):,}" if float(value).is_integer() else repr(float(value))
+
+
+def label(plan: Plan, name: str) -> str:
+    """Call a variable by its label, with its unit."""
+    variable = plan.variable(name)
+    unit = variable.unit if isinstance(variable, Number) else ""
+    return f"{variable.label} ({unit})" if unit else variable.label
+
+
+def values(variable: AnyOf) -> str:
+    """Say which values a variable may have."""
+    match variable:
+        case Number():
+            kind = "whole numbers" if variable.type == "integer" else "numbers"
+            low, high = variable.range
+            unit = f" ({variable.unit})" if variable.unit else ""
+            return f"{kind} from {number(low)} to {number(high)}{unit}"
+        case Category():
+            return ", ".join(variable.levels)
+        case Binary():
+            return "1 or 0"
+        case Time():
+            return f"times from {number(variable.range[0])} to {number(variable.range[1])}"
+        case _:
+            assert_never(variable)
+
+
+def missing(variable: AnyOf, plan: Plan) -> str:
+    """Say what a missing value does."""
+    if isinstance(variable, Category) and variable.missing_level is not None:
+        return f"counts as '{variable.missing_level}'"
+    if variable.name == plan.treatment.variable and variable.missing == "complete-case":
+        return "the patient is excluded"
+    match variable.missing:
+        case "refuse":
+            return "the extract is refused"
+        case "exclude":
+            return "the patient is excluded"
+        case "complete-case":
+            return "the patient is left out where it is needed"
+        case _:
+            assert_never(variable.missing)
+
+
+def condition(plan: Plan, rule: Condition) -> str:
+    """Say a condition: "Age (year) is at most 85"."""
+    name, value = label(plan, rule.variable), number(rule.value or 0)
+    low, high = rule.between or (0.0, 0.0)
+    match rule.rule:
+        case "at-least" | "at-most":
+            return f"{name} is {rule.rule.replace('-', ' ')} {value}"
+        case "between":
+            return f"{name} is between {number(low)} and {number(high)}, both included"
+        case "one-of":
+            return f"{name} is {joined(quoted(rule.levels), 'or')}"
+        case "none-of":
+            return f"{name} is known and not {joined(quoted(rule.levels), 'nor')}"
+        case "known":
+            return f"{name} is known"
+        case _:
+            assert_never(rule.rule)
+
+
+def form(plan: Plan, covariate: Covariate) -> str:
+    """Say how a covariate stands in the model."""
+    variable = plan.variable(covariate.variable)
+    if isinstance(variable, Binary):
+        return "1 against 0"
+    match covariate.form:
+        case "linear":
+            return "on a straight line"
+        case "log":
+            return "its natural logarithm"
+        case "categories":
+            first = reference_level(plan, covariate)
+            return (
+                f"{joined(quoted(lv for lv in levels(variable) if lv != first))} against '{first}'"
+            )
+        case "spline":
+            knots = joined([number(knot) for knot in covariate.knots])
+            return f"a restricted cubic spline with knots at {knots}"
+        case _:
+            assert_never(covariate.form)
+
+
+def fallback(model: Propensity) -> str:
+    """Say what happens if covariates separate the arms."""
+    found = "If covariates tell the arms apart without error, so that no best fit exists,"
+    match model.fallback:
+        case "stop":
+            return f"{found} the study stops and names the column."
+        case "ridge":
+            sd = number(model.ridge_prior_sd)
+            return (
+                f"{found} it goes on with a ridge penalty (prior SD {sd} on standardised columns)."
+            )
+        case "firth":
+            return f"{found} it goes on with Firth's penalty."
+        case _:
+            assert_never(model.fallback)
+
+
+def design(plan: Plan, entry: Design) -> str:
+    """Say how a design picks its patients."""
+    ratio = "one partner" if entry.ratio == 1 else f"up to {entry.ratio} partners"
+    match entry.method:
+        case "pooled-quota":
+            how = "across hospitals, by quotas of score bins"
+            draw = (
+                f" Who fills a quota is drawn by lot; of {entry.lottery_keys} lotteries the best "
+                "balanced is kept, before any outcome is seen."
+            )
+            draw = draw if entry.lottery_keys > 1 else " Who fills a quota is drawn by lot."
+        case "within-hospital":
+            how, draw = "within each hospital, nearest score first", ""
+        case _:
+            assert_never(entry.method)
+    agree = [label(plan, name) for name in entry.exact]
+    exact = f" Pairs agree on {joined(agree)}." if agree else ""
+    return (
+        f"{entry.label} ('{entry.name}'): each patient of the smaller arm gets {ratio} {how}, "
+        f"no farther apart than {number(entry.caliper_sd)} standard deviations of the logit score."
+        f"{exact}{draw}"
+    )
+
+
+def population(plan: Plan, entry: Population) -> str:
+    """Say who is in a population."""
+    who = joined([condition(plan, rule) for rule in entry.conditions] or ["everybody"])
+    weighed = f", weighted by {label(plan, entry.weight)}" if entry.weight else ""
+    return f"{who}{weighed}"
+
+
+def endpoint(plan: Plan, entry: AnyEndpoint) -> str:
+    """Say what an endpoint counts and what is reported of it."""
+    match entry:
+        case TimeToEvent():
+            return _survival(plan, entry)
+        case BinaryOutcome():
+            variable = plan.variable(entry.variable)
+            counted = _event(variable, entry.event_levels)
+            return f"{entry.label} ('{entry.name}'): the share of patients with {counted}, by arm."
+        case _:
+            assert_never(entry)
+
+
+def subgroup(plan: Plan, entry: Subgroup) -> str:
+    """Say which subgroups a variable makes."""
+    variable = plan.variable(entry.variable)
+    if isinstance(variable, Binary):
+        return f"{variable.label}: yes and no, each by itself."
+    return f"{variable.label}: {joined(quoted(levels(variable)))}, each by itself."
+
+
+def _survival(plan: Plan, entry: TimeToEvent) -> str:
+    unit = plan.study.time_unit
+    said = (
+        f"{entry.label} ('{entry.name}'): time in {unit}s ({label(plan, entry.time)}) until "
+        f"{_event(plan.variable(entry.event), entry.event_levels)}."
+    )
+    for cause, chosen in entry.competing.items():
+        said += f" Competing cause '{cause}': {_event(plan.variable(entry.event), chosen)}."
+    said += " All others are censored at their time."
+    if entry.landmarks:
+        said += f" Reported at {joined([number(t) for t in entry.landmarks])} {unit}s."
+    if entry.horizon is not None:
+        said += f" Mean survival time is taken up to {number(entry.horizon)} {unit}s."
+    return said
+
+
+def _event(variable: AnyOf, chosen: tuple[str, ...]) -> str:
+    if isinstance(variable, Binary):
+        return f"'{variable.label}'" if chosen == ("1",) else f"no '{variable.label}'"
+    return f"{variable.label} {joined(quoted(chosen), 'or')}"
