@@ -99,7 +99,8 @@ def _joining(plan: Plan, profile: Profile) -> tuple[str, ...]:
     return (
         f"No sum is taken over fewer than {rules.min_sites} hospitals, and a hospital with fewer "
         f"than {FEWEST_PATIENTS[rules.profile]} patients does not join{arm}.",
-        XX,
+        "Nobody sees one hospital's numbers, unless all the other hospitals take theirs out of a "
+        "total together.",
     )
 
 
