@@ -204,6 +204,8 @@ def _check_keys(roster: Roster) -> None:
 
 
 def _check_sizes(roster: Roster) -> None:
+    if not isinstance(roster.simulated, bool):
+        raise RosterError("a roster is simulated or not: true or false")
     _whole("version", roster.version, 1)
     _whole("min_sites", roster.min_sites, 1 if roster.simulated else MIN_SITES)
     # An atom of one hospital is that hospital's own numbers.
