@@ -4,9 +4,10 @@ from enum import StrEnum
 
 import numpy as np
 
-from protocol.stats.cox import NotEstimable, Ties, death_steps
+from protocol.stats.cox import NotEstimable
 from protocol.stats.distributions import ChiSquare, ratio
 from protocol.stats.km import curve
+from protocol.stats.partial_likelihood import Ties, death_steps
 from protocol.stats.table import Reals, RiskTable
 
 

@@ -1,9 +1,11 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lifelines import CoxPHFitter
 
 from protocol.stats import cox
 from protocol.stats.cox import CoxTerms, NotEstimable, PairCell, Ties, fit, terms
@@ -147,6 +149,26 @@ def test_single_pairs_make_the_clustered_variance() -> None:
     assert variance == pytest.approx(clustered, rel=1e-10)
 
 
+def test_a_limit_beyond_all_numbers_is_infinite() -> None:
+    """Weights of a millionth make the model-based error, not the robust one, enormous."""
+    cell, arm, event = np.array([[0, 1, 2, 2], [1, 0, 0, 1], [1, 1, 0, 0]])
+    found = fit(tabulate(DAYS, cell, arm, event, np.full(4, 1e-6)))
+    assert found.interval(robust=False) == (0.0, math.inf)
+    assert found.interval()[1] < 1e3
+    assert found.hazard_ratio == pytest.approx(math.sqrt(2))
+
+
+def test_lifelines_agrees() -> None:
+    pooled = rows("gbsg")
+    frame = pd.DataFrame(
+        {"time": pooled.number("rfstime"), "event": pooled.number("status"), "arm": pooled.arm}
+    )
+    fitter = CoxPHFitter().fit(frame, "time", "event")
+    found = fit(pooled.table("rfs"))
+    assert found.log_hr == pytest.approx(fitter.params_["arm"], rel=1e-5)
+    assert found.std_error == pytest.approx(fitter.standard_errors_["arm"], rel=1e-5)
+
+
 patients = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 1), st.integers(0, 1)), max_size=30)
 
 
@@ -172,6 +194,11 @@ def test_any_two_arms(group: list[tuple[int, int, int]], ties: Ties, weighted: b
     total = (censored * residuals[..., 0] + events * residuals[..., 1]).sum()
     assert total == pytest.approx(0.0, abs=1e-8)
     assert found.log_likelihood >= found.log_likelihood_null - 1e-12
+    for robust in (False, True):
+        lower, upper = found.interval(robust=robust)
+        assert lower <= found.hazard_ratio <= upper
+    # Two or three patients may have residuals of exactly zero: no robust error, no test.
+    assert 0 <= found.p_value <= 1 or (weighted and found.robust_std_error == 0)
     mirrored = tabulate(DAYS, cell, 1 - arm, event, weight)
     assert fit(mirrored, ties).log_hr == pytest.approx(-found.log_hr, abs=1e-9)
 
