@@ -31,6 +31,22 @@ class _DuplicateKeyError(ValueError):
     """A JSON object holds a key twice, which readers understand differently."""
 
 
+def plan_text(raw: bytes, source: str) -> str:
+    """Decode a plan's file: UTF-8, with or without the mark that some editors put in front.
+
+    Raises
+    ------
+    ProblemsError
+        If the bytes are no UTF-8, or more than `MAX_BYTES`.
+    """
+    if len(raw) > MAX_BYTES:
+        raise ProblemsError(source, [_not_a_file("is larger than 1 MB; no plan is")])
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ProblemsError(source, [_not_a_file("is not UTF-8 text")]) from None
+
+
 def read_plan(text: str, source: str) -> Plan:
     """Read a plan from TOML or JSON. `source` is how errors call the file.
 
@@ -52,7 +68,7 @@ def read_canonical(sent: bytes) -> Plan:
         If another program wrote them, or they are not the one way to write their plan.
     """
     source = "the plan sent"
-    text = _decoded(sent, source)
+    text = plan_text(sent, source)
     data = _data(text if text.startswith("{") else "{}", source)
     if data.get("program") != PROGRAM_VERSION:
         fix = "install the version of riskset that the coordinating centre uses"
@@ -81,13 +97,6 @@ def _plan(data: object, source: str) -> Plan:
 def _stop(source: str, problems: list[Problem]) -> None:
     if problems:
         raise ProblemsError(source, problems[:MAX_SHOWN])
-
-
-def _decoded(sent: bytes, source: str) -> str:
-    try:
-        return sent.decode()
-    except UnicodeDecodeError:
-        raise ProblemsError(source, [_not_a_file("is not UTF-8 text")]) from None
 
 
 def _not_a_file(rule: str, line: str | None = None) -> Problem:
