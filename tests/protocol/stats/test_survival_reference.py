@@ -6,8 +6,19 @@ import numpy as np
 import pytest
 
 from protocol.stats import km, log_rank, rmst
-from protocol.stats.cox import Cox, Ties, fit, fit_strata
+from protocol.stats.cox import (
+    Cox,
+    NotEstimable,
+    PairCell,
+    Ties,
+    fit,
+    fit_strata,
+    pair_robust_variance,
+    residual_squares,
+    score_residuals,
+)
 from protocol.stats.distributions import two_sided
+from protocol.stats.heterogeneity import effects
 from protocol.stats.km import Curve, Limits, Survival
 from protocol.stats.log_rank import LogRank
 from protocol.stats.table import RiskTable, Sample
@@ -215,6 +226,54 @@ def test_matched_pairs(case: str, endpoint: str, design: str) -> None:
     sites = [log_rank.log_rank(t) for t in by_site(case, endpoint, taken)]
     reference.check(f"{name}logrank.strata_site", log_rank_columns(sum(sites[1:], start=sites[0])))
     reference.check(f"{name}cox.robust_id", cox_columns(fit(table), robust=True))
+
+
+@pytest.mark.parametrize("design", ["pooled_1to1", "site_1to1"])
+@pytest.mark.parametrize(("case", "endpoint"), ENDPOINTS)
+def test_pairs_of_known_partners(case: str, endpoint: str, design: str) -> None:
+    """With every pair a cell of its own the variance is R's, clustered by pair."""
+    reference, pooled = Reference(case, "match"), rows(case)
+    table = pooled.table(endpoint, matched(case, design) > 0)
+    cox, what = fit(table), pooled.dictionary["endpoints"][endpoint]
+    days = pooled.number(what["time"]).astype(np.intp)
+    event = (pooled.number(what["status"]) == what["event"]).astype(np.intp)
+    residual = score_residuals(table, cox.log_hr)[pooled.arm, days, event]
+    row = {int(patient): k for k, patient in enumerate(pooled.columns["id"])}
+    pairs = reference.results[f"match.{design}.pairs"]["value"]
+    cells = [
+        PairCell(residual[row[focal]], residual[row[control]], 1)
+        for focal, control in zip(pairs["treated_id"], pairs["control_id_1"], strict=True)
+    ]
+    squares = residual_squares(table, cox.log_hr)
+    variance = pair_robust_variance(cox.std_error**-2, squares, cells)
+    wanted = reference.results[f"match.{design}.{endpoint}.cox.cluster_pair"]
+    agree(variance**0.5, wanted["value"]["robust_se"], wanted["tol"])
+
+
+@pytest.mark.parametrize(("case", "endpoint"), ENDPOINTS)
+def test_hospitals_apart(case: str, endpoint: str) -> None:
+    """Five sums over hospitals give metafor's fixed effect, Q, I2 and tau2."""
+    reference = Reference(case, f"surv_{endpoint}")
+    wanted = reference.results[f"surv.{endpoint}.heterogeneity"]
+    fits = []
+    for table in by_site(case, endpoint):
+        try:
+            fits.append(fit(table))
+        except NotEstimable:
+            continue
+    t = np.array([cox.log_hr for cox in fits if abs(cox.log_hr) <= 5])
+    w = np.array([cox.std_error**-2 for cox in fits if abs(cox.log_hr) <= 5])
+    found = effects(len(t), w.sum(), (w * w).sum(), (w * t).sum(), (w * t * t).sum())
+    fixed = {
+        "est": found.estimate,
+        "se": found.std_error,
+        "Q": found.spread.statistic,
+        "p_Q": found.spread.p_value,
+    }
+    agree(fixed, wanted["value"]["fixed"], wanted["tol"])
+    between = {"tau2": found.between_variance, "I2": 100 * found.inconsistency}
+    by_r = wanted["value"]["DL"]
+    agree(between, {key: by_r[key] for key in between}, wanted["tol"])
 
 
 @pytest.mark.parametrize(("case", "endpoint"), ENDPOINTS)
