@@ -86,7 +86,9 @@ def inspect_extract(
         If the file is no CSV or lacks columns.
     """
     subject, names = str(path), mapping or SiteMapping()
-    blocks = read_blocks(path, lambda head: choose_columns(subject, head, plan, names), block_bytes)
+    blocks = read_blocks(
+        path, lambda header: choose_columns(subject, header, plan, names), (ID,), block_bytes
+    )
     tally = _Tally()
     ids, columns, invalid = [np.empty(0, "S1")], _empty_columns(plan), [np.empty(0, np.bool_)]
     row = FIRST_ROW
@@ -160,18 +162,16 @@ def _type_block(plan: Plan, names: SiteMapping, block: Block) -> dict[str, Typed
 def _type_ids(column: Column) -> Typed:
     """Turn ids into UTF-8 bytes; an id that breaks a rule becomes an empty one."""
     encoded = [text.encode("utf-8") for text in column.spellings]
-    rules = [_id_rule(text, id_) for text, id_ in zip(column.spellings, encoded, strict=True)]
-    kept = [b"" if rule else id_ for rule, id_ in zip(rules, encoded, strict=True)]
-    values = np.array(kept, dtype=np.bytes_)
-    return Typed(values[column.codes], np.array(rules, dtype=np.uint8)[column.codes])
-
-
-def _id_rule(text: str, encoded: bytes) -> Rule:
-    if not text:
-        return Rule.EMPTY_ID
-    if text != text.strip():
-        return Rule.BLANKS
-    return Rule.LONG_ID if len(encoded) > MAX_ID_BYTES else Rule.FINE
+    lengths = np.array([len(id_) for id_ in encoded])
+    blanks = np.array([text != text.strip() for text in column.spellings])
+    broken = [(lengths == 0, Rule.EMPTY_ID), (blanks, Rule.BLANKS)]
+    broken.append((lengths > MAX_ID_BYTES, Rule.LONG_ID))
+    rules = np.select([flags for flags, _ in broken], [rule for _, rule in broken], Rule.FINE)
+    # Before the array is made: its width is that of the longest.
+    for at in np.flatnonzero(rules):
+        encoded[at] = b""
+    values = np.array(encoded, dtype=np.bytes_)
+    return Typed(values[column.codes], rules.astype(np.uint8)[column.codes])
 
 
 def _duplicates(ids: NDArray[np.bytes_]) -> NDArray[np.uint8]:

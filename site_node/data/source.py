@@ -7,7 +7,7 @@ is left to `values`.
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
@@ -43,7 +43,10 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a block: its distinct spellings, and which of them each row has."""
+    """One column of a block: spellings, and which of them each row has.
+
+    Spellings are distinct, but in columns that are read row by row.
+    """
 
     spellings: Sequence[str]
     codes: NDArray[np.integer[Any]]
@@ -56,11 +59,17 @@ Choose = Callable[[Sequence[str]], Mapping[str, int]]
 """From the header to the positions of the columns that are needed, by name."""
 
 
-def read_blocks(path: Path, choose: Choose, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+def read_blocks(
+    path: Path,
+    choose: Choose,
+    row_by_row: Collection[str] = (),
+    block_bytes: int = BLOCK_BYTES,
+) -> Iterator[Block]:
     """Read some columns of a CSV file, one block of rows after the other.
 
-    Every spelling is kept as it stands in the file. Time is linear in the file's length; memory
-    does not grow with it.
+    Every spelling is kept as it stands in the file. `row_by_row` names columns in which hardly a
+    value occurs twice, so that looking for equal ones would only take time. Time is linear in the
+    file's length; memory does not grow with it.
 
     Raises
     ------
@@ -77,7 +86,7 @@ def read_blocks(path: Path, choose: Choose, block_bytes: int = BLOCK_BYTES) -> I
         positions = choose(header)
         for lines in records:
             _check_fields(lines, len(header))
-            yield _columns(lines, positions)
+            yield _columns(lines, positions, row_by_row)
 
 
 @dataclass(frozen=True)
@@ -108,6 +117,8 @@ def _opened(path: Path) -> BinaryIO:
         _refuse(subject, "the file", "does not exist", again)
     except PermissionError:
         _refuse(subject, "the file", "may not be read by you", "ask its owner for reading rights")
+    except OSError:
+        _refuse(subject, "the file", "cannot be opened", again)
 
 
 def _whole_records(subject: str, file: BinaryIO, block_bytes: int) -> Iterator[_Lines]:
@@ -120,17 +131,22 @@ def _whole_records(subject: str, file: BinaryIO, block_bytes: int) -> Iterator[_
         end = _end_of_records(text) if more else len(text.rstrip(b"\r\n"))
         if end and line == 1:
             cut = _end_of_first_record(text[:end])
-            header = text[:cut].removeprefix(_UTF_8_MARK)
+            header = _ended(text[:cut].removeprefix(_UTF_8_MARK))
             yield _checked(_Lines(subject, line, header))
             line += header.count(b"\n")
             text, end = text[cut:], end - cut
         if end > 0:
-            whole = text[:end].removesuffix(b"\n") + b"\n"
+            whole = _ended(text[:end])
             yield _checked(_Lines(subject, line, whole))
             line += whole.count(b"\n")
         carried = text[end:]
         if len(carried) > MAX_RECORD_BYTES:
             _too_long(_Lines(subject, line, carried), 0)
+
+
+def _ended(text: bytes) -> bytes:
+    """End the last line, which a file may leave open; what looks ahead relies on it."""
+    return text if text.endswith(b"\n") else text + b"\n"
 
 
 def _outside_quotes(text: bytes) -> Flags:
@@ -231,21 +247,25 @@ def _header(lines: _Lines) -> list[str]:
     return header
 
 
-def _columns(lines: _Lines, positions: Mapping[str, int]) -> Block:
+def _columns(lines: _Lines, positions: Mapping[str, int], row_by_row: Collection[str]) -> Block:
     """Parse the needed columns of whole records."""
-    # As categories each distinct spelling is one Python string, however often it occurs.
+    whole = {position for name, position in positions.items() if name in row_by_row}
     frame = pd.read_csv(
         io.BytesIO(lines.text),
         header=None,
         usecols=sorted(set(positions.values())),
-        dtype="category",
+        # As categories each distinct spelling is one Python string, however often it occurs.
+        dtype={at: "str" if at in whole else "category" for at in positions.values()},
         na_filter=False,
         index_col=False,
         skip_blank_lines=False,
         low_memory=False,
         encoding="utf-8",
     )
-    return {
-        name: Column(list(frame[position].cat.categories), frame[position].cat.codes.to_numpy())
-        for name, position in positions.items()
-    }
+    return {name: _column(frame[position]) for name, position in positions.items()}
+
+
+def _column(series: "pd.Series[Any]") -> Column:
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        return Column(list(series.cat.categories), series.cat.codes.to_numpy())
+    return Column(series.tolist(), np.arange(len(series)))

@@ -15,14 +15,16 @@ Write = Callable[[str | bytes], Path]
 Rows = list[list[str]]
 
 
-def read(path: Path, block_bytes: int = 1 << 20) -> dict[str, list[str]]:
+def read(
+    path: Path, block_bytes: int = 1 << 20, row_by_row: Sequence[str] = ("b",)
+) -> dict[str, list[str]]:
     """All columns of a file as text."""
 
     def everything(header: Sequence[str]) -> dict[str, int]:
         return {name: position for position, name in enumerate(header)}
 
     found: dict[str, list[str]] = {}
-    for block in read_blocks(path, everything, block_bytes):
+    for block in read_blocks(path, everything, row_by_row, block_bytes):
         for name, column in block.items():
             found.setdefault(name, []).extend(column.spellings[code] for code in column.codes)
     return found
@@ -97,8 +99,17 @@ def test_blank_lines_at_the_end_are_dropped(write: Write) -> None:
     assert read(write("a,b\r\n1,2\r\n\r\n\n\r\n")) == {"a": ["1"], "b": ["2"]}
 
 
+def test_columns_may_be_read_row_by_row(write: Write) -> None:
+    path = write("a,b\n1,x\n1,x\n2,y\n")
+    wanted = {"a": ["1", "1", "2"], "b": ["x", "x", "y"]}
+    assert read(path, row_by_row=()) == read(path, row_by_row=("a", "b")) == wanted
+    (block,) = read_blocks(path, lambda _: {"a": 0, "b": 1}, row_by_row=("b",))
+    assert [list(column.spellings) for column in block.values()] == [["1", "2"], ["x", "x", "y"]]
+
+
 def test_last_line_needs_no_end(write: Write) -> None:
     assert read(write('a,b\n1,"2"')) == {"a": ["1"], "b": ["2"]}
+    assert read(write('a,"b"')) == {}
 
 
 def test_only_the_chosen_columns_are_read(write: Write) -> None:
@@ -113,6 +124,9 @@ def test_only_the_chosen_columns_are_read(write: Write) -> None:
 def test_missing_file_and_folder(tmp_path: Path) -> None:
     assert refused(tmp_path / "none.csv") == "the file: does not exist"
     assert refused(tmp_path) == "the file: is a folder"
+    circle = tmp_path / "circle.csv"
+    circle.symlink_to(circle)
+    assert refused(circle) == "the file: cannot be opened"
 
 
 def test_a_link_is_followed(write: Write, tmp_path: Path) -> None:
