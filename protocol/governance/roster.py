@@ -22,7 +22,7 @@ MIN_SITES = 3
 FIRST = bytes(DIGEST_SIZE)
 """What stands for the previous digest in a roster's first version."""
 
-_TIME = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}Z)?")
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}Z)?", re.ASCII)
 
 
 class RosterError(FederationError):
