@@ -3,7 +3,7 @@
 from protocol.disclosure import rules
 from protocol.parts.matching import with_borders
 from protocol.plan.model import Plan, TimeToEvent, levels
-from protocol.play import Play, ask, tell, together
+from protocol.play import Play, ask, both, tell, together
 from protocol.stats.cox import (
     MAX_TRIPS,
     NotEstimable,
@@ -19,7 +19,7 @@ from protocol.steps.population import Population
 from protocol.steps.quota import Matched
 from protocol.steps.residuals import Residuals
 from protocol.steps.risk_table import EVERY, Events, Level, RiskTableStep
-from protocol.steps.stratified import StratifiedCox, StratifiedLogRank
+from protocol.steps.stratified import Contributors, StratifiedCox, StratifiedLogRank
 
 
 def outcomes(plan: Plan, population: Population) -> Play[None]:
@@ -54,8 +54,8 @@ def _table(step: RiskTableStep | OutcomeTable) -> Play[None]:
 
 def _survival(plan: Plan, endpoint: TimeToEvent, population: Population) -> Play[Events | None]:
     step = RiskTableStep(plan, endpoint, population)
-    events = yield from tell(step)
-    if not population.weighted:
+    events, contributing = yield from both(tell(step), ask(Contributors(step)))
+    if not population.weighted and contributing >= rules(plan).strata_hospitals:
         yield from _stratified(step)
     return events
 

@@ -12,7 +12,6 @@ from protocol.grid import Grid
 from protocol.layout import Layout, Release, count, real
 from protocol.plan.model import Plan, TimeToEvent
 from protocol.question import Key, Opened, Silent
-from protocol.stats.cox import informative_events
 from protocol.stats.table import RiskTable, Weights, tabulate
 from protocol.steps.describe import MAX_WEIGHT
 from protocol.steps.population import Population
@@ -45,15 +44,13 @@ class Events:
     """Events by cause and censorings over all hospitals.
 
     `events` has shape (causes, 2, K), the plan's event first, then competing causes; `censored`
-    (2, K). `contributing` counts hospitals where both arms are at risk together at an event,
-    `unassessed` patients of the population without time or status, by arm.
+    (2, K). `unassessed` counts patients of the population without time or status, by arm.
     """
 
     grid: Grid
     events: NDArray[np.int64]
     censored: NDArray[np.int64]
     weights: Weights | None
-    contributing: int
     unassessed: tuple[int, int]
 
     @property
@@ -91,7 +88,6 @@ class RiskTableStep(Silent):
             count("events", (causes, 2, cells), f"patients with the event, {by} (and cause)", most),
             count("censored", (2, cells), f"patients last seen without it, {by}", most),
             count("unassessed", (2,), "patients without time or status, by arm", most),
-            count("contributing", (), "whether both arms are at risk at an event", 1, "hospitals"),
         ]
         if self.population.weighted:
             bound = most * MAX_WEIGHT * MAX_WEIGHT
@@ -113,7 +109,6 @@ class RiskTableStep(Silent):
             "events": np.concatenate([table.events[None], others]),
             "censored": table.censored - others.sum(axis=0),
             "unassessed": np.bincount(cohort.arm[members & (status < 0)], minlength=2),
-            "contributing": np.array(int(sum(informative_events(table)) > 0)),
         }
         if table.weights is not None:
             release["weights"] = np.array([getattr(table.weights, f) for f in WEIGHT_FIELDS])
@@ -129,7 +124,6 @@ class RiskTableStep(Silent):
             sums["events"],
             sums["censored"],
             weights,
-            int(sums["contributing"]),
             (int(low), int(high)),
         )
 

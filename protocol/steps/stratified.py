@@ -16,6 +16,33 @@ CURVATURE = 1e3
 
 
 @dataclass(frozen=True)
+class Contributors(Silent):
+    """Count the hospitals that a stratified sum would be made of, in the tables' own trip."""
+
+    name: ClassVar[str] = "contributors/1"
+    partners_only: ClassVar[bool] = False
+    table: RiskTableStep
+
+    def key(self) -> Key:
+        """One count for each risk table."""
+        return self.table.key()
+
+    def layout(self) -> Layout:
+        """Send one indicator."""
+        words = "whether both arms are at risk at an event"
+        return Layout((count("contributing", (), words, 1, "hospitals"),))
+
+    def local(self, cohort: Cohort) -> Release:
+        """Look at this hospital's own table. Run by a hospital."""
+        informative = sum(informative_events(self.table.own_table(cohort)))
+        return {"contributing": np.array(int(informative > 0))}
+
+    def learn(self, opened: Opened) -> int:
+        """Count the hospitals. Run by everyone."""
+        return int(opened.sums["contributing"])
+
+
+@dataclass(frozen=True)
 class StratifiedLogRank(Silent):
     """Observed and expected events and their variance, with hazards of each hospital's own."""
 
@@ -61,6 +88,7 @@ class StratifiedLogRank(Silent):
 class StratifiedTerms:
     """The partial likelihood stratified by hospital, at one log hazard ratio."""
 
+    log_hr: float
     terms: CoxTerms
     informative: tuple[int, int]
 
@@ -103,6 +131,5 @@ class StratifiedCox(Silent):
         """Name the sums. Run by everyone."""
         likelihood, score, information = (float(v) for v in opened.sums["terms"])
         comparator, treated = opened.sums["informative"]
-        return StratifiedTerms(
-            CoxTerms(likelihood, score, information), (int(comparator), int(treated))
-        )
+        found = CoxTerms(likelihood, score, information)
+        return StratifiedTerms(self.log_hr, found, (int(comparator), int(treated)))

@@ -1,0 +1,299 @@
+"""From a record of sums to results: a pure fold, the same for coordinator and auditor."""
+
+import math
+
+from protocol import PROGRAM_VERSION
+from protocol.parts.matching import LeftOut as Unmade
+from protocol.parts.matching import Made, PooledMatch
+from protocol.parts.propensity import NoFit, Scores
+from protocol.plan.digest import plan_digest
+from protocol.plan.model import BinaryOutcome, Plan, levels
+from protocol.plan.words import handle
+from protocol.program import OVERVIEW, Findings
+from protocol.question import Record
+from protocol.results.balance import balance, table_one, test
+from protocol.results.model import (
+    SCHEMA,
+    BinaryResult,
+    Coefficient,
+    DroppedColumn,
+    Estimate,
+    Exclusion,
+    Flow,
+    Histogram,
+    Leaving,
+    LeftOut,
+    MatchedDesign,
+    Missing,
+    Pair,
+    PopulationCard,
+    Propensity,
+    Results,
+    StudyCard,
+    Test,
+)
+from protocol.results.survival import survival_result
+from protocol.run import Asked, Played
+from protocol.stats.distributions import normal_quantile, ratio, two_sided
+from protocol.stats.heterogeneity import treated_as_predicted
+from protocol.stats.tables import RiskEstimate, two_by_two
+from protocol.steps.describe import Description
+from protocol.steps.flow import FlowOfPatients
+from protocol.steps.outcome_table import Outcomes
+from protocol.steps.overlap import ScoreHistogram
+
+NAN = math.nan
+
+
+def results(played: Played) -> Results:
+    """Work out everything that a study's sums say."""
+    plan, record, findings = played.plan, played.record, played.findings
+    keys = [(p.name, str(level)) for p in findings.populations for level in _levels(plan)]
+    found = [
+        survival_result(plan, endpoint, population, level, record)
+        for endpoint in plan.survival
+        for population, level in keys
+    ]
+    outcomes = [
+        _binary(endpoint, population, level, record)
+        for endpoint in plan.binary
+        for population, level in keys
+    ]
+    before: Description = record.get("describe/1", "complete")
+    described = _described(findings, record)
+    return Results(
+        schema=SCHEMA,
+        study=_card(played),
+        flow=_flow(plan, record.get("flow/1")),
+        propensity=_propensity(plan, findings, record),
+        overlap=_histogram(findings, record),
+        designs=tuple(_design(played, made) for made in findings.designs),
+        populations=tuple(_population(played, p.name) for p in findings.populations),
+        left_out=tuple(LeftOut(one.name, one.reason) for one in findings.left_out),
+        table_one=tuple(table_one(name, here, before) for name, here in described.items()),
+        balance=tuple(r for name, here in described.items() for r in balance(name, here, before)),
+        survival=tuple(result for result in found if result is not None),
+        binary=tuple(result for result in outcomes if result is not None),
+        leaving=tuple(leaving(step) for step in played.asked),
+    )
+
+
+def leaving(asked: Asked) -> Leaving:
+    """Say what left each hospital in one step, from the step's own layout."""
+    layout = asked.block.layout
+    words = "; ".join(field.what for field in layout.fields) or "a public commitment, no data"
+    key = " ".join(str(part) for part in asked.key if part != "")
+    return Leaving(asked.trip, asked.name, key, words, asked.numbers, asked.bytes, layout.about)
+
+
+def _levels(plan: Plan) -> list[str]:
+    marked = [
+        f"{group.variable}={level}"
+        for group in plan.subgroups
+        for level in levels(plan.variable(group.variable))
+    ]
+    return ["", *marked]
+
+
+def _described(findings: Findings, record: Record) -> dict[str, Description]:
+    """Find the descriptions by population, complete cases first."""
+    names = ["complete", *(p.name for p in findings.populations if p.name != "complete")]
+    found = {name: record.get("describe/1", name) for name in names}
+    return {name: here for name, here in found.items() if here is not None}
+
+
+def _card(played: Played) -> StudyCard:
+    plan, digest = played.plan, plan_digest(played.plan)
+    study, arms = plan.study, plan.treatment
+    people = tuple(
+        ", ".join(part for part in (p.name, p.role, p.affiliation) if part) for p in study.people
+    )
+    return StudyCard(
+        id=study.id,
+        title=study.title,
+        purpose=study.purpose,
+        people=people,
+        time_unit=study.time_unit,
+        profile=plan.disclosure.profile,
+        plan_digest=digest.hex(),
+        plan_handle=handle(digest),
+        program=PROGRAM_VERSION,
+        roster_digest=played.roster_digest.hex(),
+        run_id=played.run_id.hex(),
+        chain=played.chain.hex(),
+        hospitals=tuple(played.sites),
+        simulated=True,
+        arms=Pair(arms.comparator_label, arms.treated_label),
+    )
+
+
+def _flow(plan: Plan, flow: FlowOfPatients) -> Flow:
+    labels = {variable.name: variable.label for variable in plan.variables}
+    missing = tuple(
+        Missing(name, labels[name], Pair(*pair)) for name, pair in flow.missing.items() if any(pair)
+    )
+    return Flow(
+        rows=flow.rows,
+        excluded=tuple(Exclusion(reason, rows) for reason, rows in flow.excluded),
+        patients=Pair(*flow.patients),
+        complete=Pair(*flow.complete),
+        missing=missing,
+    )
+
+
+def _propensity(plan: Plan, findings: Findings, record: Record) -> Propensity | None:
+    scores, local = findings.scores, findings.local
+    if plan.propensity is None or scores is None:
+        return None
+    dropped = findings.model.dropped if findings.model else ()
+    combined = local.combined if local else None
+    fitted = isinstance(scores, Scores)
+    fit = scores.fit if isinstance(scores, Scores) else None
+    mean, sd = scores.logit_mean_sd if isinstance(scores, Scores) else (NAN, NAN)
+    return Propensity(
+        stopped=scores.reason if isinstance(scores, NoFit) else "",
+        penalty=fit.penalty if fit else "",
+        patients=fit.patients if fit else 0,
+        treated=fit.treated if fit else 0,
+        coefficients=_coefficients(scores) if isinstance(scores, Scores) else (),
+        dropped=tuple(DroppedColumn(d.column, d.reason) for d in dropped),
+        deviance=fit.deviance if fit else NAN,
+        null_deviance=fit.null_deviance if fit else NAN,
+        c_statistic=_c_statistic(findings, record) if fitted else NAN,
+        logit_mean=mean,
+        logit_sd=sd,
+        trips=fit.trips if fit else 0,
+        one_shot=combined.estimate if combined else (),
+        local_fits=local.hospitals if local else 0,
+        heterogeneity=test(combined.spread) if combined else None,
+        preference=_preference(scores) if isinstance(scores, Scores) else None,
+    )
+
+
+def _preference(scores: Scores) -> Test:
+    sums = scores.at_solution
+    return test(treated_as_predicted(sums.preference, sums.hospitals))
+
+
+def _coefficients(scores: Scores) -> tuple[Coefficient, ...]:
+    fit = scores.fit
+    labels = ("Intercept", *(what.label for what in scores.model.columns))
+    half = normal_quantile(0.95)
+    found = zip(fit.names, labels, fit.raw, fit.std_error, strict=True)
+    return tuple(
+        Coefficient(
+            term=name,
+            label=label,
+            estimate=float(b),
+            std_error=float(error),
+            conf_low=float(b - half * error),
+            conf_high=float(b + half * error),
+            statistic=ratio(float(b), float(error)),
+            p_value=two_sided(ratio(float(b), float(error))),
+        )
+        for name, label, b, error in found
+    )
+
+
+def _score_histogram(findings: Findings, record: Record) -> ScoreHistogram | None:
+    pooled = [made.histogram for made in findings.designs if isinstance(made, PooledMatch)]
+    found: ScoreHistogram | None = record.get("overlap/1", OVERVIEW.name)
+    return pooled[0] if pooled else found
+
+
+def _histogram(findings: Findings, record: Record) -> Histogram | None:
+    """Cut the score's histogram to the bins between the lowest and highest patient."""
+    histogram = _score_histogram(findings, record)
+    if histogram is None:
+        return None
+    counts, edges = histogram.by_bin, histogram.strata.bins.edges
+    used = [k for k, row in enumerate(counts) if row.any()]
+    first, last = (used[0], used[-1] + 1) if used else (0, 0)
+    arms = [tuple(int(n) for n in counts[first:last, arm]) for arm in (0, 1)]
+    return Histogram(tuple(float(x) for x in edges[first : last + 1]), Pair(arms[0], arms[1]))
+
+
+def _c_statistic(findings: Findings, record: Record) -> float:
+    """Read the c-statistic off the histogram; patients of one bin count as tied."""
+    histogram = _score_histogram(findings, record)
+    if histogram is None:
+        return NAN
+    concordant, below = 0.0, 0
+    for comparator, treated in histogram.by_bin:
+        concordant += int(treated) * (below + int(comparator) / 2)
+        below += int(comparator)
+    return ratio(concordant, below * int(histogram.by_bin[:, 1].sum()))
+
+
+def _design(played: Played, made: Made) -> MatchedDesign:
+    name = made.name if isinstance(made, Unmade) else made.population.name
+    design = next(d for d in played.plan.designs if d.name == name)
+    reasons = {one.name: one.reason for one in played.findings.left_out}
+    scores = played.findings.scores
+    size = played.findings.members.size
+    complete = size("complete")
+    matched = (0, 0) if isinstance(made, Unmade) else size(name)
+    arms = played.plan.treatment
+    focal = scores.at_solution.patients if isinstance(scores, Scores) else complete
+    pooled = made if isinstance(made, PooledMatch) else None
+    return MatchedDesign(
+        name=name,
+        label=design.label,
+        method=design.method,
+        ratio=design.ratio,
+        caliper_sd=design.caliper_sd,
+        caliper=NAN if isinstance(made, Unmade) else made.caliper,
+        focal=arms.treated_label if focal[1] <= focal[0] else arms.comparator_label,
+        matched=Pair(*matched),
+        left_out=Pair(complete[0] - matched[0], complete[1] - matched[1]),
+        key_number=pooled.choice.key_number if pooled else 0,
+        imbalance_by_key=tuple(pooled.choice.imbalance.values()) if pooled else (),
+        reason=reasons.get(name, ""),
+    )
+
+
+def _population(played: Played, name: str) -> PopulationCard:
+    plan = played.plan
+    labels = {p.name: p.label for p in plan.populations} | {d.name: d.label for d in plan.designs}
+    plain = {"all": "all patients", "complete": "all patients with complete covariates"}
+    estimand = "unadjusted comparison"
+    design = next((d for d in plan.designs if d.name == name), None)
+    if design is not None:
+        focal = next(_design(played, m) for m in played.findings.designs if _name(m) == name).focal
+        estimand = f"effect in the {focal} arm, as far as it could be matched"
+    label = labels.get(name) or plain[name]
+    return PopulationCard(name, label, estimand, Pair(*played.findings.members.size(name)))
+
+
+def _name(made: Made) -> str:
+    return made.name if isinstance(made, Unmade) else made.population.name
+
+
+def _binary(
+    endpoint: BinaryOutcome, population: str, level: str, record: Record
+) -> BinaryResult | None:
+    counts: Outcomes | None = record.get("outcome-table/1", endpoint.name, population, level)
+    if counts is None:
+        return None
+    found = two_by_two(counts.events, counts.patients)
+    risk = [ratio(e, n) for e, n in zip(counts.events, counts.patients, strict=True)]
+    return BinaryResult(
+        endpoint=endpoint.name,
+        label=endpoint.label,
+        population=population,
+        level=level,
+        patients=Pair(*counts.patients),
+        events=Pair(*counts.events),
+        unassessed=Pair(*counts.unassessed),
+        risk=Pair(risk[0], risk[1]),
+        risk_difference=_estimate(found.risk_difference),
+        risk_ratio=_estimate(found.risk_ratio),
+        odds_ratio=_estimate(found.odds_ratio),
+        chi_square=test(found.plain),
+        chi_square_yates=test(found.yates),
+        fisher_p=found.fisher_p,
+    )
+
+
+def _estimate(found: RiskEstimate) -> Estimate:
+    return Estimate(found.estimate, NAN, found.lower, found.upper, NAN)

@@ -1,0 +1,424 @@
+"""The results of a study as values: what `results.json` holds, and all that reports draw from.
+
+Numbers are at full double precision; NaN (null in JSON) says that a number does not exist. Arms
+come as `Pair`s of comparator and treated. Times are in the study's unit.
+"""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+SCHEMA = "riskset-results/1"
+
+
+@dataclass(frozen=True)
+class Pair(Generic[T]):
+    """The same thing for both arms."""
+
+    comparator: T
+    treated: T
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An estimate with its error, limits (95 %) and P value."""
+
+    estimate: float
+    std_error: float
+    conf_low: float
+    conf_high: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Test:
+    """A chi-square test."""
+
+    statistic: float
+    df: int
+    p_value: float
+
+
+@dataclass(frozen=True)
+class StudyCard:
+    """Which study this is: plan, federation and run, by name and digest."""
+
+    id: str
+    title: str
+    purpose: str
+    people: tuple[str, ...]
+    time_unit: str
+    profile: str
+    plan_digest: str
+    plan_handle: str
+    program: str
+    roster_digest: str
+    run_id: str
+    chain: str
+    hospitals: tuple[str, ...]
+    simulated: bool
+    arms: Pair[str]
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """Rows excluded for one reason."""
+
+    reason: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Missing values of one variable among the study's patients."""
+
+    variable: str
+    label: str
+    patients: Pair[int]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """From rows to patients, over all hospitals."""
+
+    rows: int
+    excluded: tuple[Exclusion, ...]
+    patients: Pair[int]
+    complete: Pair[int]
+    missing: tuple[Missing, ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A number or a level in one arm. Quartiles are read off a histogram."""
+
+    patients: int
+    missing: int
+    mean: float
+    sd: float
+    lower_quartile: float
+    median: float
+    upper_quartile: float
+    share: float
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One row of Table 1; `level` is empty for numbers."""
+
+    variable: str
+    label: str
+    level: str
+    unit: str
+    number: bool
+    arms: Pair[Summary]
+    smd: float
+    test: Test | None
+
+
+@dataclass(frozen=True)
+class TableOne:
+    """Table 1 of one population."""
+
+    population: str
+    patients: Pair[int]
+    rows: tuple[TableRow, ...]
+
+
+@dataclass(frozen=True)
+class BalanceRow:
+    """Balance of one column in one population.
+
+    `smd` is the difference of (weighted) means over the SD before matching, treated first:
+    sqrt((s1^2 + s0^2)/2), with q(1 - q) for 0/1 columns. `smd_sample_sd` has n - 1 for these too,
+    `smd_treated_sd` the treated arm's SD.
+    """
+
+    population: str
+    column: str
+    label: str
+    means: Pair[float]
+    smd: float
+    smd_sample_sd: float
+    smd_treated_sd: float
+    variance_ratio: float
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """A coefficient of the propensity model, in the variable's own unit (log odds)."""
+
+    term: str
+    label: str
+    estimate: float
+    std_error: float
+    conf_low: float
+    conf_high: float
+    statistic: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class DroppedColumn:
+    """A column that the model cannot hold."""
+
+    column: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Propensity:
+    """The pooled propensity model. `stopped` says why there is none, if there is none."""
+
+    stopped: str
+    penalty: str
+    patients: int
+    treated: int
+    coefficients: tuple[Coefficient, ...]
+    dropped: tuple[DroppedColumn, ...]
+    deviance: float
+    null_deviance: float
+    c_statistic: float
+    logit_mean: float
+    logit_sd: float
+    trips: int
+    one_shot: tuple[float, ...]
+    local_fits: int
+    heterogeneity: Test | None
+    preference: Test | None
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Patients by bin of the logit score; bin k lies between edges k and k + 1."""
+
+    edges: tuple[float, ...]
+    patients: Pair[tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class MatchedDesign:
+    """How a matched population came about. `reason` says why it was left out, if it was."""
+
+    name: str
+    label: str
+    method: str
+    ratio: int
+    caliper_sd: float
+    caliper: float
+    focal: str
+    matched: Pair[int]
+    left_out: Pair[int]
+    key_number: int
+    imbalance_by_key: tuple[float, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class PopulationCard:
+    """A population in which outcomes are compared, and whom the comparison is about."""
+
+    name: str
+    label: str
+    estimand: str
+    patients: Pair[int]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A population that was not looked at, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class CurvePoints:
+    """A Kaplan-Meier curve of one arm; limits are log-log ones."""
+
+    times: tuple[float, ...]
+    at_risk: tuple[float, ...]
+    events: tuple[float, ...]
+    censored: tuple[float, ...]
+    survival: tuple[float, ...]
+    std_error: tuple[float, ...]
+    conf_low: tuple[float, ...]
+    conf_high: tuple[float, ...]
+    cumulative_hazard: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Confidence limits (95 %) of survival of one kind."""
+
+    kind: str
+    conf_low: float
+    conf_high: float
+
+
+@dataclass(frozen=True)
+class LandmarkPoint:
+    """Survival of one arm at a fixed time; `time` is the plan's, `grid_time` where it is read."""
+
+    time: int
+    grid_time: float
+    at_risk: float
+    survival: float
+    std_error: float
+    limits: tuple[Limits, ...]
+
+
+@dataclass(frozen=True)
+class LandmarkContrast:
+    """Survival of the treated less that of the comparator; P by log(-log S)."""
+
+    time: int
+    difference: Estimate
+    p_value_cloglog: float
+
+
+@dataclass(frozen=True)
+class QuantilePoint:
+    """When a share had the event; NaN where it is not reached. Limits are log-log ones."""
+
+    share: float
+    estimate: float
+    conf_low: float
+    conf_high: float
+
+
+@dataclass(frozen=True)
+class MeanTime:
+    """Restricted mean survival time of both arms and their difference."""
+
+    horizon: float
+    arms: Pair[Estimate]
+    difference: Estimate
+    extrapolated: bool
+
+
+@dataclass(frozen=True)
+class LogRankTest:
+    """Observed and expected events, and the test of equal hazards."""
+
+    name: str
+    observed: Pair[float]
+    expected: Pair[float]
+    variance: float
+    test: Test
+
+
+@dataclass(frozen=True)
+class HazardRatio:
+    """A hazard ratio, treated against comparator.
+
+    `method` names ties and variance: "efron", "efron robust", "efron by hospital",
+    "efron pair-robust", and the same with "breslow".
+    """
+
+    method: str
+    log_hr: float
+    std_error: float
+    hazard_ratio: float
+    conf_low: float
+    conf_high: float
+    statistic: float
+    p_value: float
+    likelihood_ratio: float
+    score_test: float
+
+
+@dataclass(frozen=True)
+class ProportionalHazards:
+    """The test of proportional hazards with one transform of time."""
+
+    transform: str
+    test: Test
+
+
+@dataclass(frozen=True)
+class Confounding:
+    """E-values: how strong an unmeasured confounder could explain the estimate, and its limit."""
+
+    estimate: float
+    limit: float
+
+
+@dataclass(frozen=True)
+class SurvivalResult:
+    """One endpoint with a time in one population (and one level of a subgroup).
+
+    `not_estimable` says why there is no hazard ratio, if there is none.
+    """
+
+    endpoint: str
+    label: str
+    population: str
+    level: str
+    patients: Pair[int]
+    events: Pair[int]
+    unassessed: Pair[int]
+    curves: Pair[CurvePoints]
+    quantiles: Pair[tuple[QuantilePoint, ...]]
+    follow_up: Pair[float]
+    landmarks: Pair[tuple[LandmarkPoint, ...]]
+    landmark_contrasts: tuple[LandmarkContrast, ...]
+    mean_time: MeanTime | None
+    log_rank: tuple[LogRankTest, ...]
+    hazard_ratios: tuple[HazardRatio, ...]
+    proportional_hazards: tuple[ProportionalHazards, ...]
+    e_value: Confounding | None
+    not_estimable: str
+
+
+@dataclass(frozen=True)
+class BinaryResult:
+    """One binary outcome in one population (and one level of a subgroup)."""
+
+    endpoint: str
+    label: str
+    population: str
+    level: str
+    patients: Pair[int]
+    events: Pair[int]
+    unassessed: Pair[int]
+    risk: Pair[float]
+    risk_difference: Estimate
+    risk_ratio: Estimate
+    odds_ratio: Estimate
+    chi_square: Test
+    chi_square_yates: Test
+    fisher_p: float
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """What left each hospital in one step."""
+
+    trip: int
+    step: str
+    key: str
+    what: str
+    numbers: int
+    bytes: int
+    about: bool
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything that the sums of a study say."""
+
+    schema: str
+    study: StudyCard
+    flow: Flow
+    propensity: Propensity | None
+    overlap: Histogram | None
+    designs: tuple[MatchedDesign, ...]
+    populations: tuple[PopulationCard, ...]
+    left_out: tuple[LeftOut, ...]
+    table_one: tuple[TableOne, ...]
+    balance: tuple[BalanceRow, ...]
+    survival: tuple[SurvivalResult, ...]
+    binary: tuple[BinaryResult, ...]
+    leaving: tuple[Leaving, ...]

@@ -1,0 +1,284 @@
+"""Results of one endpoint with a time, from its table and what was built on it."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocol.disclosure import time_grid
+from protocol.plan.model import Plan, TimeToEvent
+from protocol.question import Record
+from protocol.results.balance import test
+from protocol.results.model import (
+    Confounding,
+    CurvePoints,
+    Estimate,
+    HazardRatio,
+    LandmarkContrast,
+    LandmarkPoint,
+    Limits,
+    LogRankTest,
+    MeanTime,
+    Pair,
+    ProportionalHazards,
+    QuantilePoint,
+    SurvivalResult,
+    Test,
+)
+from protocol.stats import km
+from protocol.stats.cox import Cox, NotEstimable, fit, pair_robust_variance, residual_squares
+from protocol.stats.distributions import ChiSquare, chi_square_tail, normal_quantile, ratio
+from protocol.stats.log_rank import LogRank, log_rank
+from protocol.stats.partial_likelihood import Ties
+from protocol.stats.rmst import Rmst, difference, rmst
+from protocol.stats.sensitivity import e_value
+from protocol.stats.table import RiskTable, Sample
+from protocol.stats.zph import Transform, zph
+from protocol.steps.risk_table import Events
+from protocol.steps.stratified import StratifiedTerms
+
+NAN = math.nan
+QUARTILES = (0.25, 0.5, 0.75)
+
+
+def survival_result(
+    plan: Plan, endpoint: TimeToEvent, population: str, level: str, record: Record
+) -> SurvivalResult | None:
+    """Work out one endpoint in one population; None if its table was not asked or is withheld."""
+    key = (endpoint.name, population, level)
+    events: Events | None = record.get("risk-table/1", *key)
+    if events is None:
+        return None
+    table = events.table
+    samples = [table.arm(arm).compact() for arm in (0, 1)]
+    curves = [km.curve(sample) for sample in samples]
+    landmarks, contrasts = _landmarks(plan, endpoint, curves)
+    ratios, reason = _hazard_ratios(table, key, record)
+    main = next((r for r in ratios if r.method == main_method(table)), None)
+    return SurvivalResult(
+        endpoint=endpoint.name,
+        label=endpoint.label,
+        population=population,
+        level=level,
+        patients=_whole(table.patients),
+        events=_whole(table.events.sum(axis=1)),
+        unassessed=Pair(*events.unassessed),
+        curves=Pair(*(_points(curve) for curve in curves)),
+        quantiles=Pair(*(_quantiles(curve) for curve in curves)),
+        follow_up=Pair(*(_median(sample.reversed()) for sample in samples)),
+        landmarks=landmarks,
+        landmark_contrasts=contrasts,
+        mean_time=_mean_time(plan, endpoint, samples),
+        log_rank=tuple(_log_ranks(table, record.get("stratified-log-rank/1", *key))),
+        hazard_ratios=ratios,
+        proportional_hazards=_proportional(table, ratios),
+        e_value=_e_value(main),
+        not_estimable=reason,
+    )
+
+
+def main_method(table: RiskTable) -> str:
+    """Name the hazard ratio to report first: robust where patients weigh, else model-based."""
+    return "efron" if table.weights is None else "efron robust"
+
+
+def _whole(counts: NDArray[np.int64]) -> Pair[int]:
+    return Pair(int(counts[0]), int(counts[1]))
+
+
+def _floats(values: NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
+
+
+def _points(curve: km.Curve) -> CurvePoints:
+    low, high = km.interval(curve, km.Limits.LOG_LOG)
+    error = curve.std_error if curve.robust_std_error is None else curve.robust_std_error
+    return CurvePoints(
+        times=_floats(curve.times),
+        at_risk=_floats(curve.at_risk),
+        events=_floats(curve.events),
+        censored=_floats(curve.censored),
+        survival=_floats(curve.survival),
+        std_error=_floats(error),
+        conf_low=_floats(low),
+        conf_high=_floats(high),
+        cumulative_hazard=_floats(curve.cumulative_hazard),
+    )
+
+
+def _quantiles(curve: km.Curve) -> tuple[QuantilePoint, ...]:
+    found = [km.quantile(curve, share, km.Limits.LOG_LOG) for share in QUARTILES]
+    return tuple(QuantilePoint(q.p, q.estimate, q.lower, q.upper) for q in found)
+
+
+def _median(sample: Sample) -> float:
+    return km.quantile(km.curve(sample)).estimate
+
+
+def _landmarks(
+    plan: Plan, endpoint: TimeToEvent, curves: list[km.Curve]
+) -> tuple[Pair[tuple[LandmarkPoint, ...]], tuple[LandmarkContrast, ...]]:
+    grid = time_grid(plan, endpoint)
+    edges = np.array([grid.edge(time) for time in endpoint.landmarks], dtype=np.float64)
+    read = [km.at(curve, edges) for curve in curves]
+    found = km.landmark_difference(read[1], read[0])
+    low, high = found.interval()
+    contrasts = tuple(
+        LandmarkContrast(
+            time,
+            Estimate(
+                float(found.difference[k]),
+                float(found.std_error[k]),
+                float(low[k]),
+                float(high[k]),
+                float(found.p_plain[k]),
+            ),
+            float(found.p_cloglog[k]),
+        )
+        for k, time in enumerate(endpoint.landmarks)
+    )
+    return Pair(*(_landmark_points(endpoint, one) for one in read)), contrasts
+
+
+def _landmark_points(endpoint: TimeToEvent, read: km.Survival) -> tuple[LandmarkPoint, ...]:
+    limits = {kind: km.interval(read, kind) for kind in km.Limits}
+    error = read.std_error if read.robust_std_error is None else read.robust_std_error
+    return tuple(
+        LandmarkPoint(
+            time=time,
+            grid_time=float(read.times[k]),
+            at_risk=float(read.at_risk[k]),
+            survival=float(read.survival[k]),
+            std_error=float(error[k]),
+            limits=tuple(
+                Limits(str(kind), float(low[k]), float(high[k]))
+                for kind, (low, high) in limits.items()
+            ),
+        )
+        for k, time in enumerate(endpoint.landmarks)
+    )
+
+
+def _mean_time(plan: Plan, endpoint: TimeToEvent, samples: list[Sample]) -> MeanTime | None:
+    if endpoint.horizon is None or any(len(sample.times) == 0 for sample in samples):
+        return None
+    horizon = time_grid(plan, endpoint).edge(endpoint.horizon)
+    comparator, treated = (rmst(sample, horizon) for sample in samples)
+    gained = difference(treated, comparator)
+    contrast = Estimate(gained.estimate, gained.std_error, *gained.interval(), gained.p_value)
+    extrapolated = comparator.extrapolated or treated.extrapolated
+    return MeanTime(horizon, Pair(_mean(comparator), _mean(treated)), contrast, extrapolated)
+
+
+def _mean(found: Rmst) -> Estimate:
+    half = normal_quantile(0.95) * found.std_error
+    low, high = found.estimate - half, found.estimate + half
+    return Estimate(found.estimate, found.std_error, low, high, NAN)
+
+
+def _log_ranks(table: RiskTable, by_hospital: LogRank | None) -> list[LogRankTest]:
+    found = []
+    if table.weights is None:
+        found.append(_log_rank_test("log-rank", log_rank(table)))
+    if by_hospital is not None:
+        found.append(_log_rank_test("log-rank by hospital", by_hospital))
+    return found
+
+
+def _log_rank_test(name: str, found: LogRank) -> LogRankTest:
+    chi_square = ChiSquare(found.chi_square, 1)
+    observed, expected = Pair(*found.observed), Pair(*found.expected)
+    return LogRankTest(name, observed, expected, found.variance, test(chi_square))
+
+
+def _hazard_ratios(
+    table: RiskTable, key: tuple[str, str, str], record: Record
+) -> tuple[tuple[HazardRatio, ...], str]:
+    try:
+        efron, breslow = fit(table, Ties.EFRON), fit(table, Ties.BRESLOW)
+    except NotEstimable as refusal:
+        return (), refusal.reason
+    found = [ratio_of for cox in (efron, breslow) for ratio_of in _both_errors(cox)]
+    pairs = _pair_robust(table, efron, key, record)
+    found += [pairs] if pairs else []
+    for ties in Ties:
+        by_hospital = _by_hospital(key, ties, record)
+        found += [by_hospital] if by_hospital else []
+    return tuple(found), ""
+
+
+def _both_errors(cox: Cox) -> list[HazardRatio]:
+    name = str(cox.ties)
+    plain = _ratio(name, cox.log_hr, cox.std_error, cox.likelihood_ratio, cox.score_test)
+    robust = _ratio(f"{name} robust", cox.log_hr, cox.robust_std_error, NAN, cox.robust_score_test)
+    return [plain, robust]
+
+
+def _ratio(
+    method: str, log_hr: float, std_error: float, likelihood_ratio: float, score_test: float
+) -> HazardRatio:
+    half, wald = normal_quantile(0.95) * std_error, ratio(log_hr, std_error)
+    return HazardRatio(
+        method=method,
+        log_hr=log_hr,
+        std_error=std_error,
+        hazard_ratio=math.exp(log_hr),
+        conf_low=math.exp(log_hr - half),
+        conf_high=math.exp(log_hr + half),
+        statistic=wald,
+        p_value=chi_square_tail(wald * wald, 1),
+        likelihood_ratio=likelihood_ratio,
+        score_test=score_test,
+    )
+
+
+def _pair_robust(
+    table: RiskTable, cox: Cox, key: tuple[str, str, str], record: Record
+) -> HazardRatio | None:
+    cells = record.get("residuals/1", *key[:2]) if not key[2] else None
+    if cells is None:
+        return None
+    squares = residual_squares(table, cox.log_hr, cox.ties)
+    variance = pair_robust_variance(1 / cox.std_error**2, squares, cells)
+    return _ratio(f"{cox.ties} pair-robust", cox.log_hr, math.sqrt(variance), NAN, NAN)
+
+
+def _by_hospital(key: tuple[str, str, str], ties: Ties, record: Record) -> HazardRatio | None:
+    """Read the last trip of the stratified fit; its first is at b = 0."""
+    trips: list[StratifiedTerms] = []
+    while (learnt := record.get("stratified-cox/1", *key, str(ties), len(trips))) is not None:
+        trips.append(learnt)
+    if not trips or min(trips[0].informative) == 0 or not trips[-1].terms.information > 0:
+        return None
+    null, last = trips[0].terms, trips[-1]
+    return _ratio(
+        f"{ties} by hospital",
+        last.log_hr,
+        1 / math.sqrt(last.terms.information),
+        2 * (last.terms.log_likelihood - null.log_likelihood),
+        ratio(null.score * null.score, null.information),
+    )
+
+
+def _proportional(
+    table: RiskTable, ratios: tuple[HazardRatio, ...]
+) -> tuple[ProportionalHazards, ...]:
+    if table.weights is not None or not ratios:
+        return ()
+    log_hr = ratios[0].log_hr
+
+    def tested(transform: Transform) -> Test:
+        try:
+            return test(zph(table, log_hr, Ties.EFRON, transform))
+        except NotEstimable:
+            return Test(NAN, 1, NAN)
+
+    return tuple(ProportionalHazards(str(one), tested(one)) for one in Transform)
+
+
+def _e_value(main: HazardRatio | None) -> Confounding | None:
+    """Say how strong a confounder would explain the estimate, and its nearer limit, away."""
+    if main is None or not main.conf_high < math.inf:
+        return None
+    found = e_value(main.hazard_ratio, main.conf_low, main.conf_high)
+    return Confounding(found.estimate, found.limit)
