@@ -25,6 +25,13 @@ FIRST = bytes(DIGEST_SIZE)
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}Z)?", re.ASCII)
 
 
+_PRIME = 2**255 - 19
+_ORDER_8 = 2707385501144840649318225287225658788936804267575313519463743609750303402022
+_LOW_ORDER = frozenset((0, 1, _PRIME - 1, _ORDER_8, _PRIME - _ORDER_8))
+"""The y-coordinates of points whose order divides 8 (RFC 8032, 5.1): under such a key anybody can
+make signatures that verify, so nobody could be held to one."""
+
+
 class RosterError(FederationError):
     """A list of hospitals breaks a rule, or a message does not come from exactly its hospitals."""
 
@@ -199,6 +206,9 @@ def _check_keys(roster: Roster) -> None:
     keys = [roster.coordinator, *(member.identity for member in roster.members)]
     if any(len(key) != KEY_SIZE for key in keys):
         raise RosterError(f"a key in the roster has not {KEY_SIZE} bytes")
+    heights = [int.from_bytes(key, "little") % 2**255 for key in keys]
+    if any(y >= _PRIME or y in _LOW_ORDER for y in heights):
+        raise RosterError("a key in the roster is not canonical or binds nobody to a signature")
     if len(set(keys)) != len(keys):
         raise RosterError("two parties in the roster have one key: whose signature would it be?")
 

@@ -19,7 +19,7 @@ from protocol.secagg.total import Added, add_up, read
 
 @dataclass(frozen=True)
 class Checked:
-    """A result that was re-added here; made by `recompute` only.
+    """A result whose uploads were added up here: what `recompute` gives after all checks.
 
     `totals` has one entry for each step, None where the plan withholds the total from sites.
     """

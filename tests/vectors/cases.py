@@ -42,6 +42,8 @@ from tests.vectors.build import (
 PRIME = 2**255 - 19
 GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493
 EDGE = CHUNK_BYTES // 8
+ORDER_8 = "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"
+OTHER_8 = "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"
 TRANSCRIPT = "d3eedc974545b966d52468d865f7adfdb0c9ff6dbe0896ac9db8287b4e8b8e23"
 """T of the three sites of "three sites"; bare masks need no other."""
 
@@ -194,6 +196,13 @@ def rosters() -> list[Case]:
         renamed("an id with a line end", id="site-a\n"),
         renamed("an unprintable name", name="Bern\u202e"),
         renamed("a short key", ik="00" * 31),
+        renamed("a key of order 1", ik="01" + "00" * 31),
+        renamed("a key of order 2", ik=(PRIME - 1).to_bytes(32, "little").hex()),
+        renamed("a key of order 4", ik="00" * 31 + "80"),
+        renamed("a key of order 8", ik=ORDER_8),
+        renamed("a key of order 8, the other sign", ik=ORDER_8[:62] + "85"),
+        renamed("another key of order 8", ik=OTHER_8),
+        renamed("a key beyond p", ik=(PRIME + 3).to_bytes(32, "little").hex()),
         changed("one key twice", sites=[*sites, extra]),
         changed("one id twice", sites=[sites[0], *sites]),
         changed("out of order", "2.4", sites=sites[::-1]),

@@ -94,7 +94,7 @@ def plus(p: Point, q: Point) -> Point:
 
 
 def times(scalar: int, point: Point) -> Point:
-    out: Point = (0, 1, 1, 0)
+    out = NEUTRAL
     while scalar:
         if scalar & 1:
             out = plus(out, point)
@@ -102,6 +102,7 @@ def times(scalar: int, point: Point) -> Point:
     return out
 
 
+NEUTRAL: Point = (0, 1, 1, 0)
 BASE_Y = 4 * pow(5, -1, P) % P
 BASE_X = recover_x(BASE_Y, 0) or 0
 BASE: Point = (BASE_X, BASE_Y, 1, BASE_X * BASE_Y % P)
@@ -253,6 +254,10 @@ def roster_of(text: str) -> dict[str, Any]:
     need(ids == sorted(set(ids)) and len(set(keys)) == len(keys), "roster")
     hexes = [*keys, r["prev_digest"]]
     need(all(re.fullmatch("[0-9a-f]{64}", key) for key in hexes), "roster")
+    for key in map(bytes.fromhex, keys):
+        point = unpacked(key)
+        need(int.from_bytes(key, "little") % 2**255 < P, "roster")
+        need(point is None or packed(times(8, point)) != packed(NEUTRAL), "roster")
     names = [r["federation"], r["study"], *(s["name"] for s in r["sites"])]
     need(all(n and n.isprintable() for n in names), "roster")
     need(all(type(r[k]) is int for k in ("version", "min_sites", "delta_min")), "roster")

@@ -40,7 +40,7 @@ names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
 
 
 @given(st.lists(names, min_size=3, max_size=12, unique=True), st.integers(2, 9))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_bytes_and_roster_are_one_to_one(sites: list[str], delta_min: int) -> None:
     made = roster(*sites, delta_min=delta_min, verifiers=tuple(SiteId(s) for s in sites[:2]))
     assert Roster.from_bytes(made.to_bytes()) == made
@@ -48,7 +48,7 @@ def test_bytes_and_roster_are_one_to_one(sites: list[str], delta_min: int) -> No
 
 
 @given(st.binary(max_size=200) | st.recursive(st.none() | st.text(), st.lists).map(canonical_json))
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 def test_anything_else_is_refused_in_words(raw: bytes) -> None:
     with pytest.raises(RosterError, match=r"SPEC 2\.4"):
         Roster.from_bytes(raw)

@@ -41,14 +41,14 @@ def from_ints(numbers: list[int]) -> Words:
 
 
 @given(st.lists(doubles | small, min_size=1, max_size=20))
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_reals_round_half_even_in_exact_arithmetic(cells: list[float]) -> None:
     words = encode(reals(len(cells)), np.array(cells), 128)
     assert signed(words) == [round(Fraction(cell) * 2**64) for cell in cells]
 
 
 @given(st.lists(st.integers(-7 * 2**123, 7 * 2**123), min_size=1, max_size=20))
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_totals_are_the_division_of_python_integers(totals: list[int]) -> None:
     opened = decode(reals(len(totals)), from_ints(totals), 128, sites=7)
     assert opened is not None
@@ -56,7 +56,7 @@ def test_totals_are_the_division_of_python_integers(totals: list[int]) -> None:
 
 
 @given(st.integers(1, 122), st.integers(-3, 3), st.integers(0, 2**11 - 1))
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_totals_round_to_even_at_every_size(bit: int, near: int, tail: int) -> None:
     """Ties and their neighbours, wherever the leading bit stands."""
     total = (1 << bit) + (1 << max(bit - 53, 0)) * tail + near
@@ -66,7 +66,7 @@ def test_totals_round_to_even_at_every_size(bit: int, near: int, tail: int) -> N
 
 
 @given(st.lists(st.lists(doubles, min_size=4, max_size=4), min_size=1, max_size=7))
-@settings(max_examples=75)
+@settings(max_examples=75, deadline=None)
 def test_sum_equals_exact_sum_of_rounded_parts(sites: list[list[float]]) -> None:
     total = np.zeros(8, dtype=np.uint64)
     for cells in sites:

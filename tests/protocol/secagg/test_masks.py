@@ -48,7 +48,7 @@ def inputs_for(sites: list[SiteId], length: int, width: int, seed: int) -> list[
     st.integers(0, 2**32),
     st.randoms(use_true_random=False),
 )
-@settings(max_examples=75)
+@settings(max_examples=75, deadline=None)
 def test_masks_cancel_in_any_order(
     sites: list[SiteId], length: int, width: int, seed: int, shuffle: Random
 ) -> None:
@@ -79,7 +79,7 @@ def test_a_stream_is_one_stream_whatever_the_chunks() -> None:
     st.lists(st.integers(0, 2**128 - 1), min_size=1, max_size=10),
     st.randoms(use_true_random=False),
 )
-@settings(max_examples=75)
+@settings(max_examples=75, deadline=None)
 def test_wide_words_add_and_subtract_as_integers(numbers: list[int], other: Random) -> None:
     others = [other.getrandbits(128) for _ in numbers]
     for combine, sign in ((add, 1), (subtract, -1)):

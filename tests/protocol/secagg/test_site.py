@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from protocol.governance.roster import RosterError
 from protocol.ids import SiteId
@@ -150,27 +152,36 @@ def test_other_parameters_for_an_answered_step_are_refused() -> None:
         answer(trip.states[ONE], trip.request, blocks, NUMBERS[ONE])
 
 
-def test_at_most_one_upload_for_each_step_whatever_is_asked() -> None:
+@given(st.lists(st.integers(0, 4), max_size=12))
+@settings(max_examples=40, deadline=None)
+def test_at_most_one_upload_for_each_step_whatever_is_asked(order: list[int]) -> None:
     """No sequence of signed requests makes a site send two vectors under one mask."""
     now = table()
     blocks = blocks_of(now, [TABLE, SCORE])
-    state, sent = now.sites[ONE], set()
     first = request_of(now, blocks)
     wishes = [
-        (resigned(first, steps=first.steps[:1]), blocks[:1]),
         (first, blocks),
+        (resigned(first, steps=first.steps[:1]), blocks[:1]),
         (resigned(first, trip=2), blocks),
-        (resigned(first, trip=2, steps=((2, "propensity/1"),)), blocks[1:]),
+        (resigned(first, trip=2, steps=first.steps[1:]), blocks[1:]),
+        (resigned(first, chain=bytes(32)), blocks),
     ]
-    for trip, asked in wishes * 2:
+    state, sent = now.sites[ONE], set()
+    for number, wish in enumerate(order):
+        trip, asked = wishes[wish]
+        own = [Contribution(c.release, number) for c in NUMBERS[ONE][: len(asked)]]
+        if asked == blocks[1:]:
+            own = [NUMBERS[ONE][1]]
         try:
-            state, reply = answer(state, trip, asked, NUMBERS[ONE][: len(asked)])
-        except (EquivocationError, TripError) as refusal:
-            state = getattr(refusal, "state", state)
+            state, reply = answer(state, trip, asked, own)
+        except EquivocationError as refusal:
+            state = refusal.state
+        except TripError:
             continue
-        sent |= {(vector.step, vector.words) for vector in reply.vectors}
-    assert len(sent) == len({step for step, _ in sent}) == 1
-    assert len(state.evidence) == 4
+        else:
+            sent |= {(vector.step, vector.words) for vector in reply.vectors}
+    assert len(sent) == len({step for step, _ in sent}) <= 2
+    assert len(state.record) <= 1
 
 
 def test_only_the_runs_coordinator_may_ask() -> None:
