@@ -27,6 +27,10 @@ MAX_LEVELS = 100
 MAX_TIME = 40_000
 """Longest time: a century of days. Every unit of it is a cell that every hospital sends."""
 
+MAX_WEIGHT = 10_000
+SUM_LIMIT = 2**62
+"""Below it stays the sum of real numbers over all hospitals: 126 bits, 64 of them a fraction."""
+
 RESERVED = ("all", "complete")
 """Names of the populations that every study has: all patients, and those with all covariates."""
 
@@ -46,6 +50,8 @@ def findings(plan: Plan) -> Iterator[Finding]:
     yield from repeated([variable.name for variable in plan.variables], "variables", "name")
     for index, variable in enumerate(plan.variables):
         yield from _variable(variable, ("variables", index))
+        if isinstance(variable, Number):
+            yield from _sums(plan, variable, ("variables", index))
     for index, condition in enumerate(plan.eligibility):
         yield from _condition(plan, condition, ("eligibility", index))
     yield from _treatment(plan)
@@ -87,6 +93,17 @@ def _number(variable: Number, loc: Loc) -> Iterator[Finding]:
     if variable.type == "integer" and not (low.is_integer() and high.is_integer()):
         rule = "the range of an integer has limits that are not whole"
         yield Finding((*loc, "range"), rule, 'give whole numbers, or type = "number"')
+
+
+def _sums(plan: Plan, variable: Number, loc: Loc) -> Iterator[Finding]:
+    """See that the squares of all patients, about the centre, add up without overflow."""
+    reach = max(abs(limit - (variable.centre or 0.0)) for limit in variable.range)
+    patients = plan.disclosure.max_patients_per_hospital * plan.disclosure.min_sites
+    # By division, because the square of a large number may itself be beyond a float.
+    if reach > 1 and patients * reach >= SUM_LIMIT / reach:
+        rule = "the range is so wide that sums of squares could outgrow their numbers"
+        fix = "give a narrower range, a centre inside it, or a smaller max_patients_per_hospital"
+        yield Finding((*loc, "range"), rule, fix)
 
 
 def _range(limits: tuple[float, float], loc: Loc) -> Iterator[Finding]:
@@ -214,6 +231,9 @@ def _weight(plan: Plan, name: str, loc: Loc) -> Iterator[Finding]:
     if isinstance(variable, Number) and variable.range[0] < 0:
         fix = "let its range begin at 0 or above"
         yield Finding(loc, f"'{name}' can be negative and so is no weight", fix)
+    if isinstance(variable, Number) and variable.range[1] > MAX_WEIGHT:
+        rule = f"'{name}' can be above {MAX_WEIGHT:,}, more than a weight may be"
+        yield Finding(loc, rule, "divide all weights by the same number")
     if plan.disclosure.profile == "strict":
         rule = "the profile 'strict' shows no weighted tables"
         yield Finding(loc, rule, "remove the weight, or agree on the profile 'standard'")

@@ -19,7 +19,7 @@ from protocol.plan.model import NAME
 
 Loc = tuple[int | str, ...]
 
-_TABLES: Mapping[Loc, type[BaseModel]] = {
+TABLES: Mapping[Loc, type[BaseModel]] = {
     (): model.Plan,
     ("study",): model.Study,
     ("study", "people"): model.Person,
@@ -40,6 +40,8 @@ _TABLES: Mapping[Loc, type[BaseModel]] = {
     ("endpoints", "binary"): model.BinaryOutcome,
     ("subgroups",): model.Subgroup,
 }
+"""The tables of a plan's file, by the keys and the entry's type that lead to them."""
+
 _TYPED = ("variables", "endpoints")
 """Lists whose entries have a `type`; the checker puts it into the place behind the index."""
 
@@ -107,7 +109,7 @@ def _unknown_key(loc: Loc, place: Loc, data: object) -> Problem:
 
 
 def _unknown_type(place: Loc, data: object, context: Mapping[str, Any]) -> Problem:
-    types = [str(key[1]) for key in _TABLES if len(key) == 2 and key[0] == place[0]]
+    types = [str(key[1]) for key in TABLES if len(key) == 2 and key[0] == place[0]]
     allowed = joined(quoted(types), "or")
     rule = f"must be {allowed}" if "tag" in context else f"is missing; must be {allowed}"
     return Problem(where(place, data), rule, "say what kind of entry this is")
@@ -123,7 +125,7 @@ def _fix(loc: Loc) -> str:
 
 
 def _table(loc: Loc) -> type[BaseModel] | None:
-    return _TABLES.get(tuple(step for step in loc if isinstance(step, str)))
+    return TABLES.get(tuple(step for step in loc if isinstance(step, str)))
 
 
 def _plain(loc: Loc) -> Loc:

@@ -8,13 +8,14 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from protocol.errors import Exit
+from protocol.plan.digest import plan_digest
 from protocol.plan.read import read_plan
+from protocol.plan.words import handle
 from riskset import plan_cli
 from riskset.plan_cli import app
 from riskset.plans import read_builtin, read_schema
 
-HANDLE = "arena-glory-dismiss 0b6c70fd"
-"""The name of the seed study: it changes with any value of crlm.toml, and with the program."""
+HANDLE = handle(plan_digest(read_plan(read_builtin("crlm"), "crlm.toml")))
 
 
 def run(*arguments: str | Path, **environment: str) -> Result:

@@ -4,14 +4,18 @@ The plans are in tests/data/plans: base.toml is right, broken.toml and odd.toml 
 """
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
 from protocol.errors import ProblemsError
+from protocol.layout import real
 from protocol.plan.check import check, warnings
 from protocol.plan.read import read_plan
+from protocol.plan.sentences import TABLES
+from protocol.secagg.encoding import CapacityError, check_capacity
 from riskset.plans import Builtin, read_builtin
 
 PLANS = Path(__file__).parents[2] / "data" / "plans"
@@ -89,3 +93,22 @@ def test_lists_are_bounded() -> None:
     text = BASE + "\n" + "".join(entry.format(n, n) for n in range(29))
     with pytest.raises(ProblemsError, match="endpoints: has more than 30 entries"):
         read_plan(text, "long.toml")
+
+
+def test_the_template_shows_every_key() -> None:
+    text = read_builtin("template")
+    keys = {key for table in TABLES.values() for key in table.model_fields}
+    missing = {key for key in keys if f"{key} = " not in text and f"{key}]]" not in text}
+    # The sections that are tables and not lists.
+    assert missing == {"study", "disclosure", "treatment", "propensity"}
+
+
+def test_sums_that_are_accepted_fit_their_words() -> None:
+    """The largest range of the corpus that is right has capacity, the smallest wrong one none."""
+    reach, hospitals, patients = 4e7, 3, 1000
+    squares = real("squares", (1,), "sums of squares", patients * reach * reach)
+    with pytest.raises(CapacityError):
+        check_capacity(squares, hospitals)
+    fitting = BASE.replace("range = [0, 50]", "range = [0, 3.9e7]")
+    assert read_plan(fitting, "wide.toml").variables
+    check_capacity(replace(squares, bound=patients * 3.9e7**2), hospitals)

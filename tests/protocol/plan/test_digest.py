@@ -15,6 +15,7 @@ from protocol import PROGRAM_VERSION
 from protocol.plan.digest import canonical, plan_digest
 from protocol.plan.model import Plan
 from protocol.plan.read import read_plan
+from protocol.plan.words import handle
 from riskset.plans import read_builtin
 
 TEXT = read_builtin("crlm")
@@ -95,3 +96,8 @@ def test_order_of_competing_causes_does_not_matter() -> None:
     # Causes are numbered in their order, so equal names must mean equal orders.
     assert [list(way.survival[0].competing) for way in ways] == [["a", "b"], ["a", "b"]]
     assert plan_digest(ways[0]) == plan_digest(ways[1])
+
+
+def test_the_seed_study_keeps_its_name() -> None:
+    """A new name here means that hospitals have to approve the seed study again."""
+    assert handle(plan_digest(PLAN)) == "sweet-age-palm dba09a7d"

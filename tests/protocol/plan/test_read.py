@@ -12,7 +12,7 @@ from protocol.errors import ProblemsError
 from protocol.plan.digest import canonical
 from protocol.plan.model import Plan
 from protocol.plan.read import MAX_BYTES, MAX_SHOWN, read_canonical, read_plan
-from protocol.plan.sentences import _TABLES
+from protocol.plan.sentences import TABLES
 from riskset.plans import read_builtin
 
 TEXT = read_builtin("crlm")
@@ -116,7 +116,7 @@ def test_a_missing_table_says_what_it_is_for() -> None:
 
 
 def test_every_table_of_the_plan_has_its_sentences() -> None:
-    tables: set[type[BaseModel]] = set(_TABLES.values())
+    tables: set[type[BaseModel]] = set(TABLES.values())
     named = {model for model in vars(_module()).values() if _is_table(model)}
     assert tables == named
 
