@@ -154,7 +154,7 @@ def _verdict(plan: Plan | None, problems: tuple[Problem, ...]) -> dict[str, Json
 
 
 def _print_section(section: Section) -> None:
-    print_lines(section.title, [f"  {sentence}" for sentence in section.sentences])
+    print_lines(section.title, section.sentences)
     if section.table is not None:
         print_table(section.table.header, section.table.rows)
     typer.echo()

@@ -13,6 +13,7 @@ from typing import Annotated, Any, NoReturn
 import click
 import typer
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
@@ -148,11 +149,14 @@ def print_json(value: Json) -> None:
 
 
 def print_lines(title: str, lines: Sequence[str]) -> None:
-    """Print a heading and sentences under it; long ones wrap on a terminal only."""
+    """Print a heading, and sentences indented under it; they wrap on a terminal only."""
     out = console()
     out.print(Text(title, style="bold"), soft_wrap=not out.is_terminal)
     for line in lines:
-        out.print(Text(line), soft_wrap=not out.is_terminal)
+        if out.is_terminal:
+            out.print(Padding(Text(line), (0, 0, 0, 2)))
+        else:
+            typer.echo(f"  {line}")
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -7,6 +7,7 @@ from math import prod
 from protocol.plan.check_people import too_many
 from protocol.plan.columns import model_columns
 from protocol.plan.finding import (
+    AnyOf,
     Finding,
     after_time_zero,
     find,
@@ -99,21 +100,25 @@ def _covariate(plan: Plan, covariate: Covariate, loc: Loc) -> Iterator[Finding]:
     yield from unknown_variable(plan, name, (*loc, "variable"))
     yield from after_time_zero(plan, name, "a covariate", (*loc, "variable"))
     yield from _not_treatment(plan, name, "a covariate", (*loc, "variable"))
-    if covariate.reference is not None and not isinstance(variable, Category):
+    yield from _unused(covariate, isinstance(variable, Category), loc)
+    match variable:
+        case Category():
+            yield from _factor(variable, covariate, loc)
+        case Binary() if covariate.form not in ("linear", "categories"):
+            rule = f"a binary variable cannot be '{covariate.form}'"
+            yield Finding((*loc, "form"), rule, "leave the form out")
+        case Number():
+            yield from _curve(variable, covariate, loc)
+
+
+def _unused(covariate: Covariate, category: bool, loc: Loc) -> Iterator[Finding]:
+    """Find keys that another form or type of variable would use."""
+    if covariate.reference is not None and not category:
         rule = "only a category has a reference level to choose"
         yield Finding((*loc, "reference"), rule, "remove the key")
     if covariate.knots and covariate.form != "spline":
         rule = f"the form '{covariate.form}' has no knots"
         yield Finding((*loc, "knots"), rule, 'remove them, or use form = "spline"')
-    match variable:
-        case Category():
-            yield from _factor(variable, covariate, loc)
-        case Binary():
-            if covariate.form not in ("linear", "categories"):
-                rule = f"a binary variable cannot be '{covariate.form}'"
-                yield Finding((*loc, "form"), rule, "leave the form out")
-        case Number():
-            yield from _curve(variable, covariate, loc)
 
 
 def _factor(variable: Category, covariate: Covariate, loc: Loc) -> Iterator[Finding]:
@@ -205,15 +210,18 @@ def _survival(plan: Plan, endpoint: TimeToEvent, loc: Loc) -> Iterator[Finding]:
         rule = f"'{time.name}' is of type '{time.type}', not a time"
         yield Finding((*loc, "time"), rule, 'give the variable type = "time"')
     yield from unknown_levels(event, endpoint.event_levels, (*loc, "event_levels"))
+    yield from _competing(endpoint, event, (*loc, "competing"))
+
+
+def _competing(endpoint: TimeToEvent, event: AnyOf | None, loc: Loc) -> Iterator[Finding]:
     taken = set(endpoint.event_levels)
     for cause, chosen in endpoint.competing.items():
-        here = (*loc, "competing", cause)
-        yield from unknown_levels(event, chosen, here)
+        yield from unknown_levels(event, chosen, (*loc, cause))
         if not chosen:
-            yield Finding(here, "a competing cause has no level", "name its levels")
+            yield Finding((*loc, cause), "a competing cause has no level", "name its levels")
         if taken & set(chosen):
             rule = "a level is the event or another cause already"
-            yield Finding(here, rule, "give every level one meaning")
+            yield Finding((*loc, cause), rule, "give every level one meaning")
         taken |= set(chosen)
 
 

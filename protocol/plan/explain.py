@@ -20,7 +20,7 @@ NEVER_LEAVES = (
     "Identifiers: no patient's id, name, number or address. One seal over the whole extract goes "
     "out, so that it cannot be changed unseen; it is keyed with a secret that stays.",
     "Dates: times count from time zero, and no calendar date is read.",
-    "Free text: only the variables listed here are read, and they are numbers and levels.",
+    "Free text: what is read are numbers and the levels listed above.",
     "This hospital's own counts and sums in the clear: they go out under masks that cancel only in "
     "the sum over all hospitals.",
     "Nor does program code come in: a plan is data, and the hospital runs the version of the "
@@ -160,8 +160,9 @@ def _dictionary(plan: Plan) -> Section:
     rows = tuple(
         (v.name, v.label, phrases.values(v), phrases.missing(v, plan)) for v in plan.variables
     )
-    count = len(plan.variables)
-    sentences = (f"{count} variables are read of each patient, and nothing else.",)
+    sentences = (
+        f"{len(plan.variables)} variables are read of each patient, and an identifier that stays.",
+    )
     return Section(
         "What is read", sentences, Table(("variable", "label", "values", "if missing"), rows)
     )
