@@ -10,6 +10,7 @@ from protocol.cohort import Cohort
 from protocol.layout import Layout, Release, count, real
 from protocol.question import Key, Opened, Silent
 from protocol.stats.heterogeneity import OneShot, one_shot
+from protocol.stats.linear import NotPositive
 from protocol.stats.logistic import full_matrix
 from protocol.steps.model import Model
 from protocol.steps.score import REACH, expit
@@ -20,7 +21,10 @@ PRIOR_SD = 2.5
 
 @dataclass(frozen=True)
 class LocalFits:
-    """The hospitals' own fits, summed: the estimate of one shot and Cochran's Q."""
+    """The hospitals' own fits, summed: the estimate of one shot and Cochran's Q.
+
+    `combined` is None where no hospital has both arms, or where the sums determine no estimate.
+    """
 
     hospitals: int
     combined: OneShot | None
@@ -90,7 +94,11 @@ class LocalFit(Silent):
         information = full_matrix([float(v) for v in opened.sums["information"]], self.model.size)
         weighted = [float(v) for v in opened.sums["weighted"]]
         quadratic = float(opened.sums["quadratic"])
-        return LocalFits(hospitals, one_shot(information, weighted, quadratic, hospitals))
+        try:
+            combined = one_shot(information, weighted, quadratic, hospitals)
+        except NotPositive:  # the pooled fit will name the column, and do as the plan says
+            combined = None
+        return LocalFits(hospitals, combined)
 
 
 def ridge_fit(model: Model, cohort: Cohort) -> NDArray[np.float64] | None:
