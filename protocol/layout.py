@@ -62,8 +62,8 @@ def real(name: str, shape: tuple[int, ...], what: str, bound: float, unit: str =
 class Layout:
     """The fields of one step, in the order in which they travel.
 
-    `about` says that the number of cells depends on totals of earlier steps, so that a forecast
-    made before the study can only be near.
+    `about` says that the number of cells, or how often the step is asked, depends on totals of
+    earlier steps, so that a forecast made before the study can only be near.
     """
 
     fields: tuple[Field, ...]

@@ -5,17 +5,20 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from protocol.canonical import Json
 from protocol.errors import Exit, FederationError, Problem, ProblemsError
+from protocol.forecast import forecast
 from protocol.plan.check import warnings
 from protocol.plan.digest import plan_digest
-from protocol.plan.explain import Section, explain
+from protocol.plan.explain import Leaving, Section, explain, leaving_table
 from protocol.plan.model import Plan
 from protocol.plan.read import MAX_BYTES, plan_text, read_plan
 from protocol.plan.schema import schema_text
 from protocol.plan.words import handle
+from protocol.results.fold import leaving
 from riskset.plans import EDITOR_SCHEMA, Builtin, read_builtin, read_schema
 from riskset.terminal import (
     Commands,
@@ -36,6 +39,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+FORECAST_SEED = 1
 
 PlanPath = Annotated[Path, typer.Argument(help="The plan's file, TOML or JSON.", metavar="PATH")]
 
@@ -110,7 +115,7 @@ def check(path: PlanPath, output: FormatOption = Format.TEXT) -> None:
 def explain_plan(path: PlanPath, output: FormatOption = Format.TEXT) -> None:
     """Say a plan in plain sentences, for reviewers and statisticians."""
     plan = _read(path)
-    sections = explain(plan)
+    sections = [*explain(plan), leaves(plan)]
     if output is Format.JSON:
         said = [asdict(section) for section in sections]
         print_json({"schema": "riskset:plan-explain/1", **_name(plan), "sections": said})
@@ -129,6 +134,32 @@ def schema(
     """Print the JSON Schema of plans; both formats are JSON."""
     del output
     typer.echo(schema_text(editor), nl=False)
+
+
+def leaves(plan: Plan) -> Section:
+    """Foretell what will leave each hospital, on patients drawn from the plan's dictionary."""
+    foretold = forecast(plan, np.random.default_rng(FORECAST_SEED))
+    found = [leaving(asked) for asked in foretold.asked]
+    rows = [
+        Leaving(
+            one.trip,
+            one.step,
+            one.what,
+            one.numbers,
+            one.bytes,
+            not one.about,
+        )
+        for one in found
+    ]
+    trips = max(row.trip for row in rows)
+    sentences = (
+        f"About {trips} trips. In each, every hospital sends the numbers below, masked: they open "
+        "only in the sum over all hospitals.",
+        f"Foretold by playing the plan on {foretold.patients} made-up patients in "
+        f"{foretold.hospitals} hospitals, drawn from the dictionary. Sizes marked 'about' and the "
+        "number of trips depend on totals.",
+    )
+    return Section("What will leave each hospital", sentences, leaving_table(rows))
 
 
 def _read(path: Path) -> Plan:

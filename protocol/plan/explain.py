@@ -47,7 +47,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Leaving:
-    """One thing that leaves each hospital.
+    """One release: a thing that leaves each hospital once.
 
     `trip` counts from 1; `numbers` and `bytes` are for one hospital; `exactly` is false where
     both depend on totals that only the study will show.
@@ -81,27 +81,32 @@ def explain(plan: Plan) -> list[Section]:
 
 
 def leaving_table(rows: Sequence[Leaving]) -> Table:
-    """Lay out what will leave each hospital, with the total in the last row."""
-    body = [
-        (
-            str(row.trip),
-            row.step,
-            row.what,
-            f"{row.numbers:,}",
-            f"{row.bytes:,}",
-            _certainty(row.exactly),
-        )
-        for row in rows
-    ]
-    total = (
-        "all",
-        "",
-        "everything together",
+    """Lay out what will leave each hospital: a row for each kind, with the total in the last.
+
+    Releases of one kind (the trips of a fit, the tables of several endpoints) share a row.
+    """
+    kinds: dict[tuple[str, str], list[Leaving]] = {}
+    for row in rows:
+        kinds.setdefault((row.step, row.what), []).append(row)
+    body = [_kind(step, what, same) for (step, what), same in kinds.items()]
+    total = _kind("all", "everything together", rows)
+    return Table(
+        ("step", "what leaves", "trips", "releases", "numbers", "bytes", "size"), (*body, total)
+    )
+
+
+def _kind(step: str, what: str, rows: Sequence[Leaving]) -> tuple[str, ...]:
+    trips = [row.trip for row in rows]
+    span = f"{min(trips, default=0)}" if len(set(trips)) < 2 else f"{min(trips)}–{max(trips)}"
+    return (
+        step,
+        what,
+        span,
+        f"{len(rows):,}",
         f"{sum(row.numbers for row in rows):,}",
         f"{sum(row.bytes for row in rows):,}",
         _certainty(all(row.exactly for row in rows)),
     )
-    return Table(("trip", "step", "what leaves", "numbers", "bytes", "size"), (*body, total))
 
 
 def _certainty(exactly: bool) -> str:

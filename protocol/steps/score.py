@@ -82,7 +82,8 @@ class Score(Silent):
                 real("probability", (2, 2), "sums and squares of the propensity, by arm", most),
                 real("preference", (), "squared excess of treated over its variance", most * 1e6),
                 real("weight", (2,), "sums of p(1 - p) and its square", most),
-            )
+            ),
+            about=True,
         )
 
     def local(self, cohort: Cohort) -> Release:

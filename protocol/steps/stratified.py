@@ -115,7 +115,8 @@ class StratifiedCox(Silent):
             (
                 real("terms", (3,), "log likelihood, score, information", most * CURVATURE),
                 count("informative", (2,), "events with both arms at risk, by arm", most, "events"),
-            )
+            ),
+            about=True,
         )
 
     def local(self, cohort: Cohort) -> Release:

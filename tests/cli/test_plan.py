@@ -219,3 +219,16 @@ def test_unexpected_errors_tell_nothing_of_the_data(
     assert "P001" not in result.output
     assert isinstance(run("explain", crlm, RISKSET_DEBUG="1").exception, KeyError)
     assert isinstance(run("--debug", "explain", crlm).exception, KeyError)
+
+
+def test_explain_foretells_what_leaves_each_hospital(crlm: Path) -> None:
+    """The table comes from the steps' layouts, with a total; the lock carries nothing."""
+    done = run("explain", crlm, "--format", "json")
+    *_, section = json.loads(done.stdout)["sections"]
+    rows = {row[0]: row for row in section["table"]["rows"]}
+    assert section["title"] == "What will leave each hospital"
+    assert rows["lock/1"][4:6] == ["0", "16"]
+    assert rows["risk-table/1"][-1] == "exactly"
+    assert rows["overlap/1"][-1] == "about"
+    parts = [int(row[5].replace(",", "")) for name, row in rows.items() if name != "all"]
+    assert int(rows["all"][5].replace(",", "")) == sum(parts)

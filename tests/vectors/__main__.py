@@ -1,6 +1,10 @@
-"""Write the vectors again: `python -m tests.vectors`. A changed file is a change on the wire."""
+"""Write the vectors again: `python -m tests.vectors`. A changed file is a change on the wire.
+
+With `--check` nothing is written; a file that would change is named, with exit status 1.
+"""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,21 @@ def text(about: str, cases: list[dict[str, Any]]) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-if __name__ == "__main__":
+def stale() -> list[str]:
+    """Name the files that differ from what the code works out."""
+    found = documents().items()
+    return [name for name, new in found if (FOLDER / name).read_text(encoding="utf-8") != new]
+
+
+def main(arguments: list[str]) -> int:
+    if arguments == ["--check"]:
+        old = stale()
+        sys.stdout.write(f"vectors: {', '.join(old)} would change\n" if old else "vectors: equal\n")
+        return 1 if old else 0
     for name, content in documents().items():
         (FOLDER / name).write_text(content, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

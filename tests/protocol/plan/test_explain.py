@@ -111,12 +111,13 @@ def test_leaving_table_by_hand() -> None:
         [
             Leaving(1, "lock", "a commitment", 2, 16, exactly=True),
             Leaving(2, "describe", "patients by arm", 1200, 9600, exactly=False),
+            Leaving(4, "describe", "patients by arm", 1000, 8000, exactly=True),
         ]
     )
     assert table.rows == (
-        ("1", "lock", "a commitment", "2", "16", "exactly"),
-        ("2", "describe", "patients by arm", "1,200", "9,600", "about"),
-        ("all", "", "everything together", "1,202", "9,616", "about"),
+        ("lock", "a commitment", "1", "1", "2", "16", "exactly"),
+        ("describe", "patients by arm", "2–4", "2", "2,200", "17,600", "about"),
+        ("all", "everything together", "1–4", "3", "2,202", "17,616", "about"),
     )
     assert len(table.header) == len(table.rows[0])
 
