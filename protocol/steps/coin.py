@@ -18,7 +18,7 @@ from protocol.cohort import Cohort
 from protocol.ids import SiteId
 from protocol.layout import Layout, Release
 from protocol.question import Key, Opened
-from protocol.steps.lock import CommitmentError
+from protocol.steps.lock import CommitmentError, statements
 
 
 @dataclass(frozen=True)
@@ -84,14 +84,14 @@ class ShowCoin:
         Raises
         ------
         CommitmentError
-            If a hospital shows a share that it had not committed to: it would be choosing the
-            coin after seeing the others'.
+            If a hospital shows no share, or one that it had not committed to: it would be
+            choosing the coin after seeing the others'.
         """
-        for site, shown in sorted(opened.statements.items()):
+        found = statements(opened, "the coin share")
+        for site, shown in found.items():
             if digest("coin", shown[:32], shown[32:]) != self.commitments.get(site):
                 raise CommitmentError(f"{site}: the coin share is not the one committed to")
-        shares = [shown[:32] for _, shown in sorted(opened.statements.items())]
-        return digest("coin", *shares)
+        return digest("coin", *(shown[:32] for shown in found.values()))
 
 
 def lottery_numbers(

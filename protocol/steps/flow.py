@@ -13,6 +13,7 @@ from protocol.layout import Layout, Release, count
 from protocol.plan.model import Plan
 from protocol.question import Key, Opened
 from protocol.steps.coin import CoinTerms
+from protocol.steps.lock import statements
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class Flow:
             complete=_pair(sums["complete"]),
             missing={n: _pair(row) for n, row in zip(names, sums["missing"], strict=True)},
             hospitals_by_arm=_pair(sums["hospitals"]),
-            coin_commitments=dict(opened.statements),
+            coin_commitments=statements(opened, "the commitment to the coin share"),
         )
 
 

@@ -19,6 +19,21 @@ class CommitmentError(FederationError):
     fix = "abort the run and ask the hospital named what its node has sent"
 
 
+def statements(opened: Opened, what: str) -> Mapping[SiteId, bytes]:
+    """Collect what every hospital says in public, in the order of ids.
+
+    Raises
+    ------
+    CommitmentError
+        If one is silent: whoever may keep silent after the others have spoken chooses between
+        two outcomes.
+    """
+    for site in opened.sites:
+        if site not in opened.statements:
+            raise CommitmentError(f"{site}: {what} is missing")
+    return dict(sorted(opened.statements.items()))
+
+
 @dataclass(frozen=True)
 class Lock:
     """No patient data: a salted commitment to the extract, and the lanes that show agreement.
@@ -47,7 +62,8 @@ class Lock:
 
     def learn(self, opened: Opened) -> Mapping[SiteId, bytes]:
         """Collect the commitments by hospital. Run by everyone."""
-        for site, said in opened.statements.items():
+        found = statements(opened, "the commitment to the extract")
+        for site, said in found.items():
             if len(said) != 32:
                 raise CommitmentError(f"{site}: the commitment to the extract is not 32 bytes")
-        return dict(sorted(opened.statements.items()))
+        return found
