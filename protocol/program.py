@@ -52,7 +52,7 @@ def study(plan: Plan, roster_digest: bytes) -> Play[Findings]:
     populations, members, left_out = yield from _populations(plan, flow, designs)
     yield from together(
         [
-            *(outcomes(plan, population) for population in populations),
+            *(outcomes(plan, p, members.size(p.name)) for p in populations),
             *(_described(plan, population, flow) for population in populations),
         ]
     )

@@ -22,10 +22,13 @@ from protocol.steps.risk_table import EVERY, Events, Level, RiskTableStep
 from protocol.steps.stratified import Contributors, StratifiedCox, StratifiedLogRank
 
 
-def outcomes(plan: Plan, population: Population) -> Play[None]:
-    """Ask every endpoint of a population, subgroups beside the whole."""
-    tables = [_table(step) for step in _plain_tables(plan, population)]
-    survival = [_survival(plan, endpoint, population) for endpoint in plan.survival]
+def outcomes(plan: Plan, population: Population, size: tuple[int, int]) -> Play[None]:
+    """Ask every endpoint of a population of known size, subgroups beside the whole."""
+    tables = [_table(step) for step in _plain_tables(plan, population, size)]
+    survival = [
+        _survival(RiskTableStep(plan, endpoint, population, EVERY, size))
+        for endpoint in plan.survival
+    ]
     cells = [_cells(plan, population)] if plan.survival else []
     found = yield from together([*survival, *cells, *tables])
     paired = found[len(survival)] if cells else None
@@ -35,7 +38,9 @@ def outcomes(plan: Plan, population: Population) -> Play[None]:
         yield from together(_residuals(plan, endpoint, paired, table) for endpoint, table in asked)
 
 
-def _plain_tables(plan: Plan, population: Population) -> list[RiskTableStep | OutcomeTable]:
+def _plain_tables(
+    plan: Plan, population: Population, size: tuple[int, int]
+) -> list[RiskTableStep | OutcomeTable]:
     """List the tables on which no further question is built."""
     subgroups = [
         Level(group.variable, level)
@@ -44,7 +49,8 @@ def _plain_tables(plan: Plan, population: Population) -> list[RiskTableStep | Ou
     ]
     return [
         *(RiskTableStep(plan, e, population, level) for e in plan.survival for level in subgroups),
-        *(OutcomeTable(plan, e, population, lv) for e in plan.binary for lv in (EVERY, *subgroups)),
+        *(OutcomeTable(plan, e, population, EVERY, size) for e in plan.binary),
+        *(OutcomeTable(plan, e, population, level) for e in plan.binary for level in subgroups),
     ]
 
 
@@ -52,10 +58,10 @@ def _table(step: RiskTableStep | OutcomeTable) -> Play[None]:
     yield from tell(step)
 
 
-def _survival(plan: Plan, endpoint: TimeToEvent, population: Population) -> Play[Events | None]:
-    step = RiskTableStep(plan, endpoint, population)
+def _survival(step: RiskTableStep) -> Play[Events | None]:
     events, contributing = yield from both(tell(step), ask(Contributors(step)))
-    if not population.weighted and contributing >= rules(plan).strata_hospitals:
+    enough = contributing >= rules(step.plan).strata_hospitals
+    if enough and not step.population.weighted:
         yield from _stratified(step)
     return events
 

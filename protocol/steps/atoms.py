@@ -12,6 +12,7 @@ from protocol.disclosure import small_difference
 from protocol.layout import Layout, Release, count
 from protocol.plan.model import Plan
 from protocol.question import Key, Opened, Silent
+from protocol.steps.plausible import require
 from protocol.steps.population import Population
 
 
@@ -95,4 +96,6 @@ class Atoms(Silent):
 
     def learn(self, opened: Opened) -> Membership:
         """Name the counts. Run by everyone."""
+        everybody = int(opened.sums["counts"].sum()) == opened.patients
+        require(self.name, everybody, "the patterns do not add up to all patients")
         return Membership(tuple(p.name for p in self.populations), opened.sums["counts"])

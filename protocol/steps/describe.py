@@ -21,6 +21,7 @@ from protocol.plan.columns import (
 from protocol.plan.model import Binary, Category, Number, Plan, TimeToEvent, Variable, levels
 from protocol.question import Key, Opened, Silent
 from protocol.stats.moments import Moments, WeightedMoments, histogram_quantile
+from protocol.steps.plausible import require, require_moments
 from protocol.steps.population import Population
 
 MAX_WEIGHT = 1e4
@@ -132,17 +133,22 @@ class Description:
         """Count the hospitals that have a patient at a level."""
         return int(self.opened.sums["hospitals"][self._at(variable, level)])
 
-    def quantile(self, variable: Number, arm: int, q: float) -> float:
-        """Read a quantile off the histogram, linear within the bin; NaN for nobody."""
+    def histogram(self, variable: Number, arm: int) -> NDArray[np.int64]:
+        """Count the patients of an arm in each bin between the variable's `edges`."""
         start = 0
         for other in described(self.plan):
             if other.name == variable.name:
                 break
             if isinstance(other, Number):
                 start += len(edges(self.plan, other)) - 1
-        borders = edges(self.plan, variable)
-        counts = self.opened.sums["histogram"][start : start + len(borders) - 1, arm]
-        return histogram_quantile([int(c) for c in counts], borders, q)
+        bins = len(edges(self.plan, variable)) - 1
+        counts: NDArray[np.int64] = self.opened.sums["histogram"][start : start + bins, arm]
+        return counts
+
+    def quantile(self, variable: Number, arm: int, q: float) -> float:
+        """Read a quantile off the histogram, linear within the bin; NaN for nobody."""
+        counts = self.histogram(variable, arm)
+        return histogram_quantile([int(c) for c in counts], edges(self.plan, variable), q)
 
     def weighted(self, what: Column, arm: int) -> WeightedMoments | None:
         """Weighted moments of a column in one arm, if the population has weights."""
@@ -222,7 +228,18 @@ class Describe(Silent):
         return release
 
     def learn(self, opened: Opened) -> Description:
-        """Read the sum as a description of the population. Run by everyone."""
+        """Read the sum as a description of the population. Run by everyone.
+
+        Raises
+        ------
+        ImpossibleTotalError
+            If counts exceed the population, or sums their squares.
+        """
+        sums = opened.sums
+        for counts in ("known", "levels"):
+            within = (sums[counts] <= sums["members"]).all()
+            require(self.name, within, f"{counts} counts more patients than the population has")
+        require_moments(self.name, sums["known"], sums["total"], sums["squares"])
         return Description(self.plan, opened)
 
     def _histogram(self, cohort: Cohort, members: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ from protocol.plan.model import Plan
 from protocol.question import Key, Opened
 from protocol.steps.coin import CoinTerms
 from protocol.steps.lock import statements
+from protocol.steps.plausible import require
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,17 @@ class Flow:
     def learn(self, opened: Opened) -> FlowOfPatients:
         """Name the counts. Run by everyone."""
         sums, plan = opened.sums, self.plan
+        enrolled = int(sums["rows"]) == int(sums["excluded"].sum()) + int(sums["patients"].sum())
+        require(self.name, enrolled, "rows are not exclusions plus patients")
+        complete = (sums["complete"] <= sums["patients"]).all()
+        require(self.name, complete, "an arm has more complete cases than patients")
+        missing = (sums["missing"] <= sums["patients"]).all()
+        require(self.name, missing, "a variable is missing in more patients than there are")
+        require(
+            self.name,
+            int(sums["patients"].sum()) == opened.patients,
+            "patients differ from the lane",
+        )
         names = [variable.name for variable in plan.variables]
         counted = zip(reasons(plan), sums["excluded"], strict=True)
         return FlowOfPatients(

@@ -13,6 +13,7 @@ from protocol.stats.heterogeneity import OneShot, one_shot
 from protocol.stats.linear import NotPositive
 from protocol.stats.logistic import full_matrix
 from protocol.steps.model import Model
+from protocol.steps.plausible import require_information
 from protocol.steps.score import REACH, expit
 
 PRIOR_SD = 2.5
@@ -92,6 +93,7 @@ class LocalFit(Silent):
         if hospitals == 0:
             return LocalFits(0, None)
         information = full_matrix([float(v) for v in opened.sums["information"]], self.model.size)
+        require_information(self.name, information)
         weighted = [float(v) for v in opened.sums["weighted"]]
         quadratic = float(opened.sums["quadratic"])
         try:

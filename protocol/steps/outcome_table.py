@@ -9,6 +9,7 @@ from protocol.cohort import Cohort, outcome
 from protocol.layout import Layout, Release, count
 from protocol.plan.model import BinaryOutcome, Plan
 from protocol.question import Key, Opened, Silent
+from protocol.steps.plausible import require
 from protocol.steps.population import Population
 from protocol.steps.risk_table import EVERY, Level
 
@@ -32,6 +33,8 @@ class OutcomeTable(Silent):
     endpoint: BinaryOutcome
     population: Population
     level: Level = EVERY
+    size: tuple[int, int] | None = None
+    """Patients of the population by arm, where known: the table has to account for each."""
 
     def key(self) -> Key:
         """One table an endpoint, population and level."""
@@ -54,4 +57,7 @@ class OutcomeTable(Silent):
     def learn(self, opened: Opened) -> Outcomes:
         """Name the counts. Run by everyone."""
         missing, no, yes = ((int(row[0]), int(row[1])) for row in opened.sums["counts"])
+        counted = (missing[0] + no[0] + yes[0], missing[1] + no[1] + yes[1])
+        if self.size is not None:
+            require(self.name, counted == self.size, "the outcomes are not those of all patients")
         return Outcomes(yes, (no[0] + yes[0], no[1] + yes[1]), missing)

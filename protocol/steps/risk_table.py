@@ -14,6 +14,7 @@ from protocol.plan.model import Plan, TimeToEvent
 from protocol.question import Key, Opened, Silent
 from protocol.stats.table import RiskTable, Weights, tabulate
 from protocol.steps.describe import MAX_WEIGHT
+from protocol.steps.plausible import require
 from protocol.steps.population import Population
 
 WEIGHT_FIELDS = ("events", "censored", "events_squared", "censored_squared")
@@ -74,6 +75,8 @@ class RiskTableStep(Silent):
     endpoint: TimeToEvent
     population: Population
     level: Level = EVERY
+    size: tuple[int, int] | None = None
+    """Patients of the population by arm, where known: the table has to account for each."""
 
     def key(self) -> Key:
         """One table an endpoint, population and level."""
@@ -119,6 +122,10 @@ class RiskTableStep(Silent):
         sums = opened.sums
         weights = Weights(*sums["weights"]) if "weights" in sums else None
         low, high = sums["unassessed"]
+        counted = sums["events"].sum(axis=(0, 2)) + sums["censored"].sum(axis=1) + (low, high)
+        if self.size is not None:
+            same = (int(counted[0]), int(counted[1])) == self.size
+            require(self.name, same, "events, censorings and missing are not all patients")
         return Events(
             self._grid,
             sums["events"],

@@ -12,6 +12,7 @@ from protocol.layout import Layout, Release, count, real
 from protocol.question import Key, Opened, Silent
 from protocol.stats.logistic import LogisticSums, full_matrix
 from protocol.steps.model import Model
+from protocol.steps.plausible import require, require_information
 
 REACH = 128.0
 """How many SDs from its mean a standardised value may lie, for the bounds of the sums."""
@@ -127,6 +128,8 @@ class Score(Silent):
         sums, p = opened.sums, self.model.size
         score = tuple(float(g) for g in sums["score"])
         information = full_matrix([float(v) for v in sums["information"]], p)
+        require_information(self.name, information)
+        require(self.name, float(sums["deviance"]) >= 0.0, "the deviance is negative")
 
         def pair(name: str, column: int) -> tuple[float, float]:
             return float(sums[name][0, column]), float(sums[name][1, column])
