@@ -1,0 +1,73 @@
+"""Which results stand in front: the main population, its endpoints, and the tests to quote.
+
+The main population is the first one that a design made, in the plan's order; where there is
+none, the first population that the plan looked at. That choice is the plan's, made before any
+outcome was seen.
+"""
+
+from collections.abc import Sequence
+
+from protocol.results.model import (
+    BinaryResult,
+    HazardRatio,
+    LogRankTest,
+    PopulationCard,
+    Results,
+    SurvivalResult,
+)
+
+UNADJUSTED = ("all", "complete")
+"""Names of the populations that hold every patient."""
+
+
+def main_population(results: Results) -> PopulationCard | None:
+    """Find the population that the study's answer is about; None if nothing was looked at."""
+    cards = {card.name: card for card in results.populations}
+    made = [cards[design.name] for design in results.designs if design.name in cards]
+    return next(iter([*made, *results.populations]), None)
+
+
+def unadjusted_population(results: Results) -> PopulationCard | None:
+    """Find the population of all patients, all of them before those with complete covariates."""
+    cards = {card.name: card for card in results.populations}
+    return next((cards[name] for name in UNADJUSTED if name in cards), None)
+
+
+def population_label(results: Results, name: str) -> str:
+    """Call a population as the report does, with a capital."""
+    labels = {card.name: card.label for card in results.populations}
+    labels |= {design.name: design.label for design in results.designs if design.name not in labels}
+    plain = {"all": "all patients", "complete": "patients with complete covariates"}
+    label = labels.get(name) or plain.get(name, name)
+    return label[:1].upper() + label[1:]
+
+
+def survival_of(results: Results, population: str, level: str = "") -> tuple[SurvivalResult, ...]:
+    """Find the endpoints with a time of one population, in the plan's order."""
+    return tuple(r for r in results.survival if (r.population, r.level) == (population, level))
+
+
+def binary_of(results: Results, population: str, level: str = "") -> tuple[BinaryResult, ...]:
+    """Find the binary outcomes of one population, in the plan's order."""
+    return tuple(r for r in results.binary if (r.population, r.level) == (population, level))
+
+
+def hazard_ratio(found: SurvivalResult, methods: Sequence[str] = ()) -> HazardRatio | None:
+    """Find the hazard ratio of the first of these methods that there is.
+
+    Without methods: the one that is reported first, which allows for matched pairs where it can.
+    """
+    by_method = {one.method: one for one in found.hazard_ratios}
+    wanted = methods or ("efron pair-robust", *(["efron"] if plain(found) else []), "efron robust")
+    return next((by_method[name] for name in wanted if name in by_method), None)
+
+
+def plain(found: SurvivalResult) -> bool:
+    """Tell whether patients count alike: only then is there a plain log-rank test."""
+    return log_rank(found) is not None
+
+
+def log_rank(found: SurvivalResult, *, by_hospital: bool = False) -> LogRankTest | None:
+    """Find the plain log-rank test, or the one stratified by hospital."""
+    wanted = "log-rank by hospital" if by_hospital else "log-rank"
+    return next((one for one in found.log_rank if one.name == wanted), None)
