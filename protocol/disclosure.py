@@ -89,6 +89,19 @@ def time_grid(plan: Plan, endpoint: TimeToEvent) -> Grid:
     return grid(rules(plan).grid_step, plan.study.time_unit, variable.range[1])
 
 
+def too_many_columns(plan: Plan, columns: int, patients: int) -> str:
+    """Say why a propensity model has too many columns for its patients; "" if it has not (S3).
+
+    With as many coefficients as patients the fitted values would be the data.
+    """
+    if plan.disclosure.profile == "open":
+        return ""
+    share = 20 if plan.disclosure.profile == "strict" else 10
+    if columns * share <= patients and columns <= 100 and patients - columns >= 10:
+        return ""
+    return f"the model has {columns} columns for {patients} patients; rule S3 asks for {share} each"
+
+
 def small_difference(plan: Plan, groups: list[int]) -> bool:
     """Tell whether a group of patients by which two cohorts differ is too small (rule D)."""
     floor = rules(plan).difference_floor

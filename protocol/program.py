@@ -5,9 +5,10 @@ and auditors replay it. Decisions use whole numbers and + - * / and square roots
 all come to the same question.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from protocol.disclosure import rules
+from protocol.disclosure import rules, too_many_columns
 from protocol.parts.matching import LeftOut, Made, match
 from protocol.parts.outcomes import outcomes
 from protocol.parts.propensity import NoFit, Scores, fit_propensity
@@ -18,11 +19,13 @@ from protocol.steps.atoms import Atoms, Membership, permitted
 from protocol.steps.coin import CoinTerms, ShowCoin
 from protocol.steps.describe import Describe, Description
 from protocol.steps.flow import Flow, FlowOfPatients
+from protocol.steps.level_sizes import LevelSizes, small_levels
 from protocol.steps.local import LocalFit, LocalFits
 from protocol.steps.lock import Lock
 from protocol.steps.model import Model, propensity_model
 from protocol.steps.overlap import Overlap, Strata, score_bins
 from protocol.steps.population import Complete, Everybody, Filtered, Population
+from protocol.steps.risk_table import Level
 from protocol.steps.within import WithinHospital
 
 OVERVIEW = Design(name="score", label="score", method="pooled-quota")
@@ -39,6 +42,7 @@ class Findings:
     designs: tuple[Made, ...]
     populations: tuple[Population, ...]
     members: Membership
+    subgroups: Mapping[str, tuple[Level, ...]]
     left_out: tuple[LeftOut, ...]
 
 
@@ -50,13 +54,15 @@ def study(plan: Plan, roster_digest: bytes) -> Play[Findings]:
     model, local, scores = yield from _propensity(plan, pooled)
     designs = yield from _designs(plan, scores, pooled, flow, terms)
     populations, members, left_out = yield from _populations(plan, flow, designs)
+    looked, small = yield from _subgroups(plan, populations)
     yield from together(
         [
-            *(outcomes(plan, p, members.size(p.name)) for p in populations),
+            *(outcomes(plan, p, members.size(p.name), looked[p.name]) for p in populations),
             *(_described(plan, population, flow) for population in populations),
         ]
     )
-    return Findings(model, local, scores, designs, populations, members, left_out)
+    left_out = (*left_out, *small)
+    return Findings(model, local, scores, designs, populations, members, looked, left_out)
 
 
 def _describe(plan: Plan, terms: CoinTerms) -> Play[tuple[FlowOfPatients, Description]]:
@@ -74,6 +80,9 @@ def _propensity(
     if min(pooled.patients) == 0:
         return None, None, NoFit("an arm has no patient without missing covariates")
     model = propensity_model(plan, pooled)
+    crowded = too_many_columns(plan, model.size, pooled.patients[0] + pooled.patients[1])
+    if crowded:
+        return model, None, NoFit(crowded)
     local = yield from ask(LocalFit(model))
     scores = yield from fit_propensity(model, local)
     return model, local, scores
@@ -127,6 +136,22 @@ def _populations(
     told = [LeftOut(name, reason) for name, reason in reasons.items() if name != "complete"]
     unmade = [design for design in designs if isinstance(design, LeftOut)]
     return allowed, members, (*unmade, *told)
+
+
+def _subgroups(
+    plan: Plan, populations: tuple[Population, ...]
+) -> Play[tuple[dict[str, tuple[Level, ...]], tuple[LeftOut, ...]]]:
+    """Choose the subgroup levels to look at in each population, by their sizes alone."""
+    if not plan.subgroups:
+        return {population.name: () for population in populations}, ()
+    asked = yield from together(ask(LevelSizes(plan, one)) for one in populations)
+    looked: dict[str, tuple[Level, ...]] = {}
+    left_out: list[LeftOut] = []
+    for population, sizes in zip(populations, asked, strict=True):
+        small = small_levels(plan, sizes)
+        looked[population.name] = tuple(s.level for s in sizes if str(s.level) not in small)
+        left_out += [LeftOut(f"{population.name}, {name}", why) for name, why in small.items()]
+    return looked, tuple(left_out)
 
 
 def _rescaled(population: Population, members: Membership) -> Population:

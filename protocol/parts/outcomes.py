@@ -2,7 +2,7 @@
 
 from protocol.disclosure import rules
 from protocol.parts.matching import with_borders
-from protocol.plan.model import Plan, TimeToEvent, levels
+from protocol.plan.model import Plan, TimeToEvent
 from protocol.play import Play, ask, both, tell, together
 from protocol.stats.cox import (
     MAX_TRIPS,
@@ -22,9 +22,11 @@ from protocol.steps.risk_table import EVERY, Events, Level, RiskTableStep
 from protocol.steps.stratified import Contributors, StratifiedCox, StratifiedLogRank
 
 
-def outcomes(plan: Plan, population: Population, size: tuple[int, int]) -> Play[None]:
-    """Ask every endpoint of a population of known size, subgroups beside the whole."""
-    tables = [_table(step) for step in _plain_tables(plan, population, size)]
+def outcomes(
+    plan: Plan, population: Population, size: tuple[int, int], subgroups: tuple[Level, ...]
+) -> Play[None]:
+    """Ask every endpoint of a population of known size, subgroup levels beside the whole."""
+    tables = [_table(step) for step in _plain_tables(plan, population, size, subgroups)]
     survival = [
         _survival(RiskTableStep(plan, endpoint, population, EVERY, size))
         for endpoint in plan.survival
@@ -39,14 +41,9 @@ def outcomes(plan: Plan, population: Population, size: tuple[int, int]) -> Play[
 
 
 def _plain_tables(
-    plan: Plan, population: Population, size: tuple[int, int]
+    plan: Plan, population: Population, size: tuple[int, int], subgroups: tuple[Level, ...]
 ) -> list[RiskTableStep | OutcomeTable]:
     """List the tables on which no further question is built."""
-    subgroups = [
-        Level(group.variable, level)
-        for group in plan.subgroups
-        for level in levels(plan.variable(group.variable))
-    ]
     return [
         *(RiskTableStep(plan, e, population, level) for e in plan.survival for level in subgroups),
         *(OutcomeTable(plan, e, population, EVERY, size) for e in plan.binary),

@@ -7,7 +7,7 @@ from protocol.parts.matching import LeftOut as Unmade
 from protocol.parts.matching import Made, PooledMatch
 from protocol.parts.propensity import NoFit, Scores
 from protocol.plan.digest import plan_digest
-from protocol.plan.model import BinaryOutcome, Plan, levels
+from protocol.plan.model import BinaryOutcome, Plan
 from protocol.plan.words import handle
 from protocol.program import OVERVIEW, Findings
 from protocol.question import Record
@@ -48,7 +48,11 @@ NAN = math.nan
 def results(played: Played) -> Results:
     """Work out everything that a study's sums say."""
     plan, record, findings = played.plan, played.record, played.findings
-    keys = [(p.name, str(level)) for p in findings.populations for level in _levels(plan)]
+    keys = [
+        (population.name, level)
+        for population in findings.populations
+        for level in ("", *(str(level) for level in findings.subgroups[population.name]))
+    ]
     found = [
         survival_result(plan, endpoint, population, level, record)
         for endpoint in plan.survival
@@ -84,15 +88,6 @@ def leaving(asked: Asked) -> Leaving:
     words = "; ".join(field.what for field in layout.fields) or "a public commitment, no data"
     key = " ".join(str(part) for part in asked.key if part != "")
     return Leaving(asked.trip, asked.name, key, words, asked.numbers, asked.bytes, layout.about)
-
-
-def _levels(plan: Plan) -> list[str]:
-    marked = [
-        f"{group.variable}={level}"
-        for group in plan.subgroups
-        for level in levels(plan.variable(group.variable))
-    ]
-    return ["", *marked]
 
 
 def _described(findings: Findings, record: Record) -> dict[str, Description]:
