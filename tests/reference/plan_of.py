@@ -1,0 +1,219 @@
+"""Make a plan and hospitals of a case, and play the study under masks."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from protocol.canonical import digest
+from protocol.cohort import Cohort, Extract, enrol
+from protocol.ids import site_id
+from protocol.plan.model import (
+    AnyEndpoint,
+    AnyVariable,
+    Binary,
+    BinaryOutcome,
+    Category,
+    Condition,
+    Covariate,
+    Disclosure,
+    Number,
+    Plan,
+    Population,
+    Propensity,
+    Study,
+    Time,
+    TimeToEvent,
+    Treatment,
+)
+from protocol.run import Played, play
+from tests.reference.axis import TimeAxis, lay_axis
+from tests.reference.case import Case, Rows, same
+from tests.reference.terms import Ending, Terms, binary, declared, terms_of
+
+ARM = "arm"
+SEED = digest("reference", "seed")
+MAX_SELECTIONS = 6
+"""Populations looked at in one study: patterns of membership double with each."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Patients selected beforehand, with weights if these are not all 1."""
+
+    name: str
+    code: str
+    weighted: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Studied:
+    """A case that has been played: once, or more often if it has many selections."""
+
+    terms: Terms
+    axis: TimeAxis
+    played: tuple[tuple[Played, tuple[Selection, ...]], ...]
+
+    @cached_property
+    def first(self) -> Played:
+        """The study from which everything is read that is not about a selection."""
+        return self.played[0][0]
+
+
+def studied(case: Case) -> Studied:
+    """Play as many studies of a case as its selections need."""
+    terms = terms_of(case)
+    axis = lay_axis(text for e in terms.survival for text in case.there(e.time))
+    chosen = [
+        Selection(name, f"s{k:03d}", any(weight != 1 for weight in weights.values()))
+        for k, (name, weights) in enumerate(case.selections.items())
+    ]
+    groups = [
+        tuple(chosen[k : k + MAX_SELECTIONS]) for k in range(0, len(chosen), MAX_SELECTIONS)
+    ] or [()]
+    played = tuple((_play(terms, axis, group), group) for group in groups)
+    return Studied(terms, axis, played)
+
+
+def _play(terms: Terms, axis: TimeAxis, chosen: tuple[Selection, ...]) -> Played:
+    plan = plan_of(terms, axis, chosen)
+    return play(plan, list(cohorts(plan, terms, axis, chosen)), SEED)
+
+
+def plan_of(terms: Terms, axis: TimeAxis, chosen: tuple[Selection, ...]) -> Plan:
+    """Write the plan: everything that a study can ask of the case, under the profile `open`."""
+    case = terms.case
+    column, treated = _treatment(case)
+    arms = [same(text, treated) for text in case.there(column)]
+    return Plan(
+        version=1,
+        study=Study(id="reference", title="A reference case", purpose="Meet the results of R."),
+        disclosure=Disclosure(
+            profile="open",
+            min_sites=1,
+            expected_treated=max(1, sum(arms)),
+            expected_comparator=max(1, len(arms) - sum(arms)),
+            max_patients_per_hospital=max(len(rows[column]) for rows in case.sites.values()),
+        ),
+        variables=(
+            Binary(name=ARM, label=column, missing="exclude", type="binary"),
+            *declared(terms),
+            *(variable for e in terms.survival for variable in _timed(e, axis)),
+            *(_weight(case, selection) for selection in chosen),
+        ),
+        treatment=Treatment(
+            variable=ARM, treated=("1",), comparator=("0",), treated_label="treated",
+            comparator_label="comparator",
+        ),
+        propensity=_propensity(terms),
+        populations=tuple(_population(selection) for selection in chosen),
+        endpoints=(*(_survival(e) for e in terms.survival), *_outcomes(terms)),
+    )  # fmt: skip
+
+
+def cohorts(
+    plan: Plan, terms: Terms, axis: TimeAxis, chosen: tuple[Selection, ...]
+) -> Iterator[Cohort]:
+    """Enrol each hospital's own rows."""
+    for number, (name, rows) in enumerate(terms.case.sites.items()):
+        values = {m.code: m.coded(rows) for m in (*terms.covariates, *terms.outcomes)}
+        values[ARM] = _arm(terms.case, rows)
+        for ending in terms.survival:
+            times = [axis.whole(text) if text else -1 for text in rows[ending.time]]
+            values[f"{ending.code}t"] = np.array(times, dtype=np.int32)
+            values[f"{ending.code}s"] = ending.coded(rows)
+        for selection in chosen:
+            values[selection.code] = _weights(terms.case, rows, selection)
+        size = len(values[ARM])
+        ids = np.array([f"{row}".encode() for row in range(size)], dtype="S16")
+        extract = Extract(ids, values, np.zeros(size, dtype=np.bool_))
+        # Any text may name a hospital in a file; a roster is more particular.
+        yield enrol(plan, site_id(f"H{number:04d}"), extract, digest("secret", name))
+
+
+def _treatment(case: Case) -> tuple[str, object]:
+    what = case.dictionary["treatment"]
+    return what["column"], what["treated"]
+
+
+def _arm(case: Case, rows: Rows) -> np.typing.NDArray[np.int8]:
+    """Code who is treated; everybody else of whom it is known is a comparator."""
+    column, treated = _treatment(case)
+    return np.array([same(t, treated) if t else -1 for t in rows[column]], dtype=np.int8)
+
+
+def _weights(case: Case, rows: Rows, selection: Selection) -> np.typing.NDArray[np.float64]:
+    given = case.selections[selection.name]
+    return np.array([given.get(patient, np.nan) for patient in rows[case.ids]], dtype=np.float64)
+
+
+def _weight(case: Case, selection: Selection) -> AnyVariable:
+    most = max([1.0, *case.selections[selection.name].values()])
+    return Number(
+        name=selection.code, label=selection.name, missing="complete-case", type="number",
+        range=(0.0, most),
+    )  # fmt: skip
+
+
+def _population(selection: Selection) -> Population:
+    """Take the patients who have a weight; the others' is missing."""
+    return Population(
+        name=f"p{selection.code}",
+        label=selection.name,
+        conditions=(Condition(variable=selection.code, rule="known"),),
+        weight=selection.code if selection.weighted else None,
+    )
+
+
+def _timed(ending: Ending, axis: TimeAxis) -> tuple[AnyVariable, AnyVariable]:
+    time = Time(
+        name=f"{ending.code}t", label=ending.time, missing="complete-case", type="time",
+        range=(0, axis.last),
+    )  # fmt: skip
+    code, label = f"{ending.code}s", ending.status
+    if len(ending.levels) == 3 and ending.censor is None:
+        return time, binary(code, label)
+    status = Category(
+        name=code, label=label, missing="complete-case", type="category", levels=ending.levels
+    )
+    return time, status
+
+
+def _survival(ending: Ending) -> AnyEndpoint:
+    many = ending.censor is not None
+    first, *others = ending.levels[1:]
+    return TimeToEvent(
+        name=ending.code,
+        label=ending.name,
+        type="time-to-event",
+        time=f"{ending.code}t",
+        event=f"{ending.code}s",
+        event_levels=(first,) if many else ("1",),
+        competing={level: (level,) for level in others} if many else {},
+    )
+
+
+def _outcomes(terms: Terms) -> Iterator[AnyEndpoint]:
+    """Count outcomes of two levels as outcomes; those of more are levels like a covariate's."""
+    for measure in terms.outcomes:
+        if len(measure.levels) == 2:
+            yield BinaryOutcome(
+                name=f"{measure.code}o", label=measure.name, type="binary", variable=measure.code,
+                event_levels=measure.levels[1:],
+            )  # fmt: skip
+
+
+def _propensity(terms: Terms) -> Propensity | None:
+    if not terms.covariates:
+        return None
+    return Propensity(
+        covariates=tuple(
+            Covariate(
+                variable=m.code,
+                form="categories" if isinstance(m.variable, Category) else "linear",
+            )
+            for m in terms.covariates
+        ),
+        fallback="firth",
+    )
