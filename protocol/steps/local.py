@@ -106,8 +106,8 @@ class LocalFit(Silent):
 def ridge_fit(model: Model, cohort: Cohort) -> NDArray[np.float64] | None:
     """Fit a hospital's own model by scikit-learn, ridge of prior SD 2.5, intercept unpenalised.
 
-    Returns the coefficients of the standardised columns, shape (p,), intercept first; None if
-    the hospital has one arm only.
+    The prior is on coefficients in SD units, of 0/1 columns too. Returns coefficients of the
+    model's columns, shape (p,), intercept first; None if the hospital has one arm only.
     """
     arm = cohort.arm[model.rows(cohort)]
     if not arm.any() or arm.all():
@@ -119,5 +119,6 @@ def ridge_fit(model: Model, cohort: Cohort) -> NDArray[np.float64] | None:
 
     x = np.concatenate([part for part, _ in model.chunks(cohort)])
     fit = LogisticRegression(C=PRIOR_SD**2, solver="newton-cholesky", tol=1e-10, max_iter=200)
-    fit.fit(x[:, 1:], arm)
-    return np.concatenate([fit.intercept_, fit.coef_[0]])
+    spread = np.array(model.spread[1:])
+    fit.fit(x[:, 1:] / spread, arm)
+    return np.concatenate([fit.intercept_, fit.coef_[0] / spread])

@@ -30,13 +30,15 @@ class Model:
     """A logistic model of being treated.
 
     Numeric columns are centred and scaled by the pooled mean and SD, 0/1 columns stay as they
-    are; the intercept stands first.
+    are; the intercept stands first. `spread` is each coefficient's pooled SD of its column as it
+    stands in the model (1 for the intercept): times it, a coefficient is in SD units.
     """
 
     plan: Plan
     columns: tuple[Column, ...]
     centre: tuple[float, ...]
     scale: tuple[float, ...]
+    spread: tuple[float, ...]
     dropped: tuple[Dropped, ...]
 
     @property
@@ -90,17 +92,18 @@ def propensity_model(plan: Plan, pooled: Description) -> Model:
     A level with nobody (or fewer than the profile asks, S2, or at too few hospitals, S7) and a
     number without spread are dropped and named. Only + - * / and square roots: all replay it.
     """
-    kept, centres, scales, dropped = [], [], [], []
+    kept, centres, scales, spread, dropped = [], [], [], [1.0], []
     for what in model_columns(plan):
         reason = _unfit(plan, what, pooled)
         if reason:
             dropped.append(Dropped(what.name, reason))
             continue
-        mean, sd = (0.0, 1.0) if what.indicator else _pooled_mean_sd(what, pooled)
+        mean, sd = _pooled_mean_sd(what, pooled)
         kept.append(what)
-        centres.append(mean)
-        scales.append(sd)
-    return Model(plan, tuple(kept), tuple(centres), tuple(scales), tuple(dropped))
+        centres.append(0.0 if what.indicator else mean)
+        scales.append(1.0 if what.indicator else sd)
+        spread.append(sd if what.indicator else 1.0)
+    return Model(plan, tuple(kept), tuple(centres), tuple(scales), tuple(spread), tuple(dropped))
 
 
 def _unfit(plan: Plan, what: Column, pooled: Description) -> str:

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.cohort import Cohort
-from protocol.errors import Exit, FederationError
 from protocol.layout import Layout, Release, count, real
 from protocol.question import Key, Opened, Silent
 from protocol.stats.logistic import LogisticSums, full_matrix
@@ -19,19 +18,15 @@ REACH = 128.0
 SCORE_REACH = 600.0
 """How far from 0 a logit may lie, for the bounds of the sums."""
 EFFECTIVE_FLOOR, EFFECTIVE_SHARE = 5.0, 0.1
-
-
-class SteeredError(FederationError):
-    """The coefficients asked at would single out few of a hospital's patients (rule S4)."""
-
-    code = "effective-size"
-    exit = Exit.DISCLOSURE
-    fix = "abort the run: the sums so far were steered, or the model nearly separates the arms"
+"""How many patients, and which share of them, a hospital's sums have to speak of (rule S4)."""
 
 
 @dataclass(frozen=True)
 class ScoreSums:
-    """The pooled sums at one b. Pairs are (comparator, treated)."""
+    """The pooled sums at one b. Pairs are (comparator, treated).
+
+    `refused` counts hospitals that held their sums back; with one of them there is no fit.
+    """
 
     sums: LogisticSums
     patients: tuple[int, int]
@@ -43,6 +38,7 @@ class ScoreSums:
     hospitals: int
     weight: float
     weight_squares: float
+    refused: int
 
 
 @dataclass(frozen=True)
@@ -69,6 +65,7 @@ class Score(Silent):
             (
                 count("patients", (2,), "complete cases, by arm", most),
                 count("hospital", (), "whether the hospital has complete cases", 1, "hospitals"),
+                count("refused", (), "whether its sums are held back (rule S4)", 1, "hospitals"),
                 real("deviance", (), "deviance of the model", most * 2 * SCORE_REACH),
                 real("score", (p,), "score of each coefficient", most * REACH * 2),
                 real(
@@ -90,10 +87,9 @@ class Score(Silent):
     def local(self, cohort: Cohort) -> Release:
         """Sum over this hospital's complete cases, chunk by chunk. Run by a hospital.
 
-        Raises
-        ------
-        SteeredError
-            If b would make the sums speak of few of the hospital's patients only.
+        If b would make the sums speak of few of the patients only, because false sums steered it
+        or because covariates nearly separate the arms, zeros are sent and said to be zeros: then
+        everybody stops the fit (rule S4).
         """
         p = self.model.size
         total = {
@@ -113,13 +109,16 @@ class Score(Silent):
             excess += float((y - probability).sum())
             for name, value in self._sums(x, y, scores, probability).items():
                 total[name] = total[name] + value
-        self._refuse_steering(total["weight"], int(patients.sum()))
+        held_back = self._speaks_of_few(total["weight"], int(patients.sum()))
+        if held_back:
+            total, excess = {name: np.zeros_like(value) for name, value in total.items()}, 0.0
         variance = float(total["weight"][0])
         return {
             **total,
             "information": total["information"][np.triu_indices(p)],
             "patients": patients,
             "hospital": np.array(int(patients.sum() > 0)),
+            "refused": np.array(int(held_back)),
             "preference": np.array(excess * excess / variance if variance > 0 else 0.0),
         }
 
@@ -145,6 +144,7 @@ class Score(Silent):
             hospitals=int(sums["hospital"]),
             weight=float(sums["weight"][0]),
             weight_squares=float(sums["weight"][1]),
+            refused=int(sums["refused"]),
         )
 
     def _sums(
@@ -172,12 +172,13 @@ class Score(Silent):
             "weight": np.array([weight.sum(), (weight * weight).sum()]),
         }
 
-    def _refuse_steering(self, weight: NDArray[np.float64], patients: int) -> None:
+    def _speaks_of_few(self, weight: NDArray[np.float64], patients: int) -> bool:
         if self.model.plan.disclosure.profile == "open" or patients == 0:
-            return
+            return False
         effective = float(weight[0] ** 2 / weight[1]) if weight[1] > 0 else 0.0
-        if effective < max(min(EFFECTIVE_FLOOR, patients), EFFECTIVE_SHARE * patients):
-            raise SteeredError("the coefficients would single out few patients of this hospital")
+        # Ten patients can reach the floor of five; a few can reach only half their number.
+        floor = min(EFFECTIVE_FLOOR, patients / 2)
+        return effective < max(floor, EFFECTIVE_SHARE * patients)
 
 
 def expit(z: NDArray[np.float64]) -> NDArray[np.float64]:
