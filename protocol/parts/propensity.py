@@ -91,14 +91,18 @@ def newton(
 
     The information is taken at the last b asked at, where the step is below 1e-10 SD. Under
     Firth's penalty the leverages use the inverse information of the trip before: the same fixed
-    point without a second message a trip; its deviance is not monotone, so nothing is halved.
+    point without a second message a trip. Its deviance is not monotone, so every step is halved
+    instead: where covariates separate the arms, whole steps circle the solution for ever.
     """
     inverse: tuple[tuple[float, ...], ...] | None = None
     before: tuple[tuple[float, ...], LogisticSums] | None = None
     halvings = 0
     firth = penalty == "firth"
-    for trip in range(2 * MAX_TRIPS if firth else MAX_TRIPS):
+    share = 0.5 if firth else 1.0
+    for trip in range(4 * MAX_TRIPS if firth else MAX_TRIPS):
         learnt = yield from ask(Score(model, b, penalty, trip, inverse))
+        if learnt.refused:
+            return NoFit(_held_back(model, b))
         sums = penalised(learnt.sums, b, ridge)
         if before is not None and not firth and _rose(before[1], sums):
             halvings += 1
@@ -119,7 +123,7 @@ def newton(
         if runaway is not None:
             return NoFit(_separated(model, runaway))
         before = b, sums
-        b = tuple(old + move for old, move in zip(b, step, strict=True))
+        b = tuple(old + share * move for old, move in zip(b, step, strict=True))
     return NoFit("the fit does not settle within the trips allowed")
 
 
@@ -142,6 +146,17 @@ def _separated(model: Model, column: int) -> str:
     return (
         f"the covariates separate the arms: the coefficient of {model.names[column]} runs away; "
         "leave it out, merge levels, or let the plan fall back on ridge or firth"
+    )
+
+
+def _held_back(model: Model, b: tuple[float, ...]) -> str:
+    column = 0
+    for position, (value, sd) in enumerate(zip(b, model.spread, strict=True)):
+        if abs(value * sd) > abs(b[column] * model.spread[column]):
+            column = position
+    return (
+        "the covariates nearly separate the arms: some hospital's sums would speak of few of its "
+        f"patients (rule S4), most of all by {model.names[column]}; leave it out or merge levels"
     )
 
 
