@@ -18,9 +18,9 @@ from tests.reference.axis import Clock
 from tests.reference.people import apart, moments, units
 from tests.reference.plan_of import Selection
 from tests.reference.survival import (
+    comparison,
     cox_numbers,
     landmark,
-    log_rank_numbers,
     quartiles,
 )
 from tests.reference.terms import Terms
@@ -74,7 +74,7 @@ def _mean(described: Description, what: Column, unit: float, arm: int) -> float:
 def _outcomes(terms: Terms, played: Played, population: str, name: str) -> Answers:
     for measure in terms.outcomes:
         found = played.record.get("outcome-table/1", f"{measure.code}o", population, "")
-        if found is None or measure.levels != ("0", "1"):
+        if found is None or measure.levels != ("0", "1") or min(found.patients) == 0:
             continue
         test = tables.two_by_two(found.events, found.patients)
         yield (
@@ -103,11 +103,9 @@ def _arms(name: str, table: RiskTable, clock: Clock) -> Answers:
             yield f"{name}rmst.arm{arm}", {"rmst": mean.estimate, "se": mean.std_error}
 
 
-def _tests(name: str, table: RiskTable, by_hospital: LogRank) -> Answers:
-    tests = {"logrank": log_rank.log_rank(table), "logrank.strata_site": by_hospital}
-    for key, test in tests.items():
-        if test.variance > 0:
-            yield f"{name}{key}", log_rank_numbers(test)
+def _tests(name: str, table: RiskTable, by_hospital: LogRank | None) -> Answers:
+    yield from comparison(f"{name}logrank", log_rank.log_rank(table))
+    yield from comparison(f"{name}logrank.strata_site", by_hospital)
     try:
         yield f"{name}cox.robust_id", cox_numbers(fit(table), robust=True)
     except NotEstimable:

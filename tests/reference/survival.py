@@ -145,12 +145,10 @@ def _apart(name: str, table: RiskTable, clock: Clock) -> Answers:
         }  # fmt: skip
 
 
-def _log_ranks(name: str, table: RiskTable, by_hospital: LogRank) -> Answers:
+def _log_ranks(name: str, table: RiskTable, by_hospital: LogRank | None) -> Answers:
     tests = {f"rho{rho}": log_rank.log_rank(table, rho) for rho in (0, 1)}
-    tests["rho0.strata_site"] = by_hospital
-    for key, test in tests.items():
-        if test.variance > 0:  # else the arms are never at risk together at an event
-            yield f"{name}survdiff.{key}", log_rank_numbers(test)
+    for key, test in (*tests.items(), ("rho0.strata_site", by_hospital)):
+        yield from comparison(f"{name}survdiff.{key}", test)
     if table.events.any():
         family = {key: log_rank.log_rank(table, weighting=w) for key, w in FAMILY.items()}
         yield (
@@ -162,17 +160,25 @@ def _log_ranks(name: str, table: RiskTable, by_hospital: LogRank) -> Answers:
         )
 
 
-def log_rank_numbers(test: LogRank) -> dict[str, Any]:
-    """Name the numbers of a log-rank test as `survdiff` does."""
+def comparison(name: str, test: LogRank | None) -> Answers:
+    """Name the numbers of a log-rank test as `survdiff` does, if there is one.
+
+    Arms that are never at risk together at an event are not tested.
+    """
+    if test is None or not test.variance > 0:
+        return
     v = test.variance
-    return {
-        "observed": test.observed,
-        "expected": test.expected,
-        "var": [[v, -v], [-v, v]],
-        "chisq": test.chi_square,
-        "df": 1,
-        "p": test.p_value,
-    }
+    yield (
+        name,
+        {
+            "observed": test.observed,
+            "expected": test.expected,
+            "var": [[v, -v], [-v, v]],
+            "chisq": test.chi_square,
+            "df": 1,
+            "p": test.p_value,
+        },
+    )
 
 
 def _hazards(name: str, table: RiskTable) -> Answers:
