@@ -122,8 +122,8 @@ class Cells:
 
     def compact(self) -> Self:
         """Drop the times when nothing happens: most of a grid of days."""
-        patients = (self.events + self.censored).reshape(-1, len(self.times))
-        used: NDArray[np.bool_] = np.asarray(patients.any(axis=0))
+        patients, others = self.events + self.censored, tuple(range(self.events.ndim - 1))
+        used: NDArray[np.bool_] = np.asarray(patients.any(axis=others))
         return replace(
             self,
             events=self.events[..., used],
