@@ -30,6 +30,7 @@ SOURCE = "Li et al., Radiology 2023"
 SEED = b"riskset demo"
 """Fixed and public, so that the demo shows the same on every machine: nobody's data need it."""
 
+NOTICE = "The patients are synthetic: nobody in this cohort exists."
 FIVE_YEARS = 1825
 HONEST = (
     "Nobody in this cohort exists: it was drawn at random and calibrated to the published "
@@ -118,7 +119,7 @@ def run_demo(out: Path, *, quiet: bool) -> Demo:
         (place / PLAN).write_text(text, encoding="utf-8", newline="\n")
         plan = read_plan(text, PLAN)
         results = played(plan, place / EXTRACTS, None, SEED, progress)
-        write_files(results, place)
+        write_files(results, place, NOTICE)
     return Demo(results, out)
 
 

@@ -152,10 +152,10 @@ def played(
     return found
 
 
-def write_files(results: Results, place: Path) -> None:
+def write_files(results: Results, place: Path, notice: str = "") -> None:
     """Write all files of a run into a folder."""
     write_tables(results, place)
-    write_report(results, place / REPORT)
+    write_report(results, place / REPORT, notice)
     (place / RESULTS).write_text(results_text(results), encoding="utf-8", newline="\n")
 
 

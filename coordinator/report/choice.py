@@ -5,8 +5,6 @@ none, the first population that the plan looked at. That choice is the plan's, m
 outcome was seen.
 """
 
-from collections.abc import Sequence
-
 from protocol.results.model import (
     BinaryResult,
     HazardRatio,
@@ -52,13 +50,14 @@ def binary_of(results: Results, population: str, level: str = "") -> tuple[Binar
     return tuple(r for r in results.binary if (r.population, r.level) == (population, level))
 
 
-def hazard_ratio(found: SurvivalResult, methods: Sequence[str] = ()) -> HazardRatio | None:
+def hazard_ratio(found: SurvivalResult, *methods: str) -> HazardRatio | None:
     """Find the hazard ratio of the first of these methods that there is.
 
-    Without methods: the one that is reported first, which allows for matched pairs where it can.
+    Without methods, the one to report first: model-based where patients count alike, robust
+    where they weigh.
     """
     by_method = {one.method: one for one in found.hazard_ratios}
-    wanted = methods or ("efron pair-robust", *(["efron"] if plain(found) else []), "efron robust")
+    wanted = methods or (("efron",) if plain(found) else ("efron robust",))
     return next((by_method[name] for name in wanted if name in by_method), None)
 
 

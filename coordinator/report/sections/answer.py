@@ -1,0 +1,152 @@
+"""The answer first: numbers at a glance, one sentence an endpoint, and what limits them."""
+
+from coordinator.report.blocks import Block, Fact, Facts, Section, Text
+from coordinator.report.choice import (
+    binary_of,
+    hazard_ratio,
+    log_rank,
+    main_population,
+    survival_of,
+)
+from coordinator.report.wording import (
+    count,
+    interval,
+    limits,
+    moment,
+    p_phrase,
+    percent,
+    percent_interval,
+)
+from protocol.results.model import (
+    BinaryResult,
+    LandmarkContrast,
+    PopulationCard,
+    Results,
+    SurvivalResult,
+)
+
+LIMITS = (
+    "Matching can balance only what was measured; nobody was assigned to an arm by chance. All "
+    "intervals are 95 % intervals, and no P value is adjusted for there being several.",
+)
+
+
+def answer(results: Results) -> Section:
+    """Say what the study found in its main population."""
+    population = main_population(results)
+    blocks: list[Block] = [Text((results.study.purpose,), "lead")]
+    if population is None:
+        blocks.append(Text(("No population was looked at, so there is no answer.",)))
+    else:
+        blocks += _found(results, population)
+    return Section("answer", "Key result", tuple(blocks))
+
+
+def _found(results: Results, population: PopulationCard) -> list[Block]:
+    survival = survival_of(results, population.name)
+    binary = binary_of(results, population.name)
+    if not survival and not binary:
+        return [Text((_who(results, population), "The plan names no outcome to compare."))]
+    facts = [
+        *(_survival_fact(found, results.study.time_unit) for found in survival),
+        *map(_binary_fact, binary),
+    ]
+    told = [_sentence(results, found) for found in survival]
+    return [
+        Text((_who(results, population),)),
+        Facts(tuple(facts)),
+        *([Text(tuple(told))] if told else []),
+        Text(LIMITS, "limits"),
+    ]
+
+
+def _who(results: Results, population: PopulationCard) -> str:
+    """Say who is compared with whom, and for whom the answer holds."""
+    arms, n, study = results.study.arms, population.patients, results.study
+    hospitals = "1 hospital" if len(study.hospitals) == 1 else f"{len(study.hospitals)} hospitals"
+    return (
+        f"Among {count(n.treated + n.comparator)} patients of {hospitals} ({population.label}: "
+        f"{count(n.treated)} with {arms.treated}, {count(n.comparator)} with {arms.comparator}). "
+        f"Estimand: {population.estimand}. The first number of each pair is {arms.treated}."
+    )
+
+
+def _last_contrast(found: SurvivalResult) -> LandmarkContrast | None:
+    return found.landmark_contrasts[-1] if found.landmark_contrasts else None
+
+
+def _survival_fact(found: SurvivalResult, unit: str) -> Fact:
+    contrast = _last_contrast(found)
+    events = f"{count(found.events.treated)} v {count(found.events.comparator)} events"
+    detail = [_ratio(found), events]
+    if contrast is None:
+        return Fact(found.label, f"{_short_ratio(found)}", tuple(detail[1:]))
+    shares = [
+        next((point.survival for point in arm if point.time == contrast.time), float("nan"))
+        for arm in (found.landmarks.treated, found.landmarks.comparator)
+    ]
+    number = f"{percent(shares[0])} v {percent(shares[1])}"
+    return Fact(f"{found.label} at {moment(contrast.time, unit)}", number, tuple(detail))
+
+
+def _short_ratio(found: SurvivalResult) -> str:
+    hr = hazard_ratio(found)
+    return f"HR {interval(hr.hazard_ratio, hr.conf_low, hr.conf_high)}" if hr else "no estimate"
+
+
+def _ratio(found: SurvivalResult) -> str:
+    test = log_rank(found)
+    p = f"; log-rank {p_phrase(test.test.p_value)}" if test else ""
+    return f"{_short_ratio(found)}{p}"
+
+
+def _binary_fact(found: BinaryResult) -> Fact:
+    numbers = f"{percent(found.risk.treated)} v {percent(found.risk.comparator)}"
+    of = (
+        f"{count(found.events.treated)} of {count(found.patients.treated)} v "
+        f"{count(found.events.comparator)} of {count(found.patients.comparator)}"
+    )
+    return Fact(found.label, numbers, (of, p_phrase(found.chi_square.p_value)))
+
+
+def _sentence(results: Results, found: SurvivalResult) -> str:
+    """Say one endpoint: absolute numbers first, then the ratio."""
+    unit = results.study.time_unit
+    said = f"{found.label}: " + (
+        f"{count(found.events.treated)} of {count(found.patients.treated)} patients had an event "
+        f"with {results.study.arms.treated} and {count(found.events.comparator)} of "
+        f"{count(found.patients.comparator)} with {results.study.arms.comparator}. "
+    )
+    for contrast in found.landmark_contrasts:
+        said += f"At {moment(contrast.time, unit)} {_both(found, contrast.time)}, a difference of "
+        d = contrast.difference
+        points = interval(100 * d.estimate, 100 * d.conf_low, 100 * d.conf_high, 1)
+        said += f"{points.replace('(', 'percentage points (95 % CI ')}. "
+    if found.mean_time:
+        gain = found.mean_time.difference
+        horizon = moment(found.mean_time.horizon, unit)
+        said += (
+            f"Over {horizon} the mean time without the event differed by "
+            f"{interval(gain.estimate, gain.conf_low, gain.conf_high, 0)} {unit}s. "
+        )
+    return said + _hazard_sentence(found)
+
+
+def _both(found: SurvivalResult, time: int) -> str:
+    told = []
+    for arm in (found.landmarks.treated, found.landmarks.comparator):
+        point = next(point for point in arm if point.time == time)
+        drawn = next((lim for lim in point.limits if lim.kind == "log-log"), None)
+        low, high = (drawn.conf_low, drawn.conf_high) if drawn else (float("nan"),) * 2
+        told.append(percent_interval(point.survival, low, high))
+    return " v ".join(told)
+
+
+def _hazard_sentence(found: SurvivalResult) -> str:
+    hr = hazard_ratio(found)
+    if hr is None:
+        return f"There is no hazard ratio: {found.not_estimable or 'it was not estimated'}."
+    test = log_rank(found)
+    p = f"; log-rank {p_phrase(test.test.p_value)}" if test else ""
+    ends = limits(hr.conf_low, hr.conf_high)
+    return f"The hazard ratio is {hr.hazard_ratio:.2f} (95 % CI {ends}{p})."

@@ -1,0 +1,340 @@
+"""All outcomes in all populations: absolute numbers, ratios, subgroups, and binary outcomes."""
+
+import math
+
+from coordinator.report.blocks import Block, Figure, Row, Section, Table, Text
+from coordinator.report.choice import (
+    hazard_ratio,
+    log_rank,
+    main_population,
+    population_label,
+)
+from coordinator.report.figures.forest import ForestRow, forest
+from coordinator.report.sections.curves import median
+from coordinator.report.wording import (
+    count,
+    decimal,
+    interval,
+    moment,
+    p_value,
+    percent,
+    percent_interval,
+)
+from protocol.results.model import (
+    BinaryResult,
+    Estimate,
+    HazardRatio,
+    LandmarkPoint,
+    LogRankTest,
+    Results,
+    SurvivalResult,
+)
+
+ABSENT = "–"
+
+
+def survival_section(results: Results) -> Section:
+    """Tabulate every endpoint with a time in every population."""
+    whole = [found for found in results.survival if not found.level]
+    endpoints = list(dict.fromkeys(found.endpoint for found in whole))
+    if not endpoints:
+        return Section("outcomes", "Outcomes", (Text(("The plan has no endpoint with a time.",)),))
+    blocks: list[Block] = [_forest_figure(results, whole, "populations")]
+    blocks.append(_ratios(results, whole))
+    for endpoint in endpoints:
+        blocks.append(_absolute(results, [r for r in whole if r.endpoint == endpoint]))
+    main = main_population(results)
+    levels = [r for r in results.survival if r.level and main and r.population == main.name]
+    if levels:
+        blocks.append(_forest_figure(results, levels, "subgroups"))
+    return Section("outcomes", "Outcomes in all populations", tuple(blocks))
+
+
+def _estimand(results: Results, name: str) -> str:
+    return next((card.estimand for card in results.populations if card.name == name), "")
+
+
+def _population_cell(results: Results, name: str, level: str = "") -> str:
+    within = f", {level}" if level else ""
+    return f"{population_label(results, name)}{within}\n{_estimand(results, name)}"
+
+
+def _absolute(results: Results, found: list[SurvivalResult]) -> Table:
+    """Write survival at landmarks by arm, with the difference below."""
+    unit = results.study.time_unit
+    landmarks = [point.time for point in found[0].landmarks.treated]
+    header = (
+        *("Population and arm", "Events / n"),
+        *(f"At {moment(time, unit)}" for time in landmarks),
+        *("Median", "Median follow-up"),
+    )
+    rows: list[Row] = []
+    for one in found:
+        name = f"{population_label(results, one.population)}: {_estimand(results, one.population)}"
+        rows.append(Row((name,), "heading"))
+        rows += [_arm_row(results, one, "treated"), _arm_row(results, one, "comparator")]
+        if one.landmark_contrasts:
+            rows.append(_difference_row(one))
+    return Table(
+        f"{found[0].label}: absolute numbers",
+        header,
+        tuple(rows),
+        notes=(
+            "Kaplan-Meier with 95 % log-log intervals, read at the plan's times. Differences: "
+            "treated less comparator in percentage points, Greenwood's variance; P on the "
+            "log(-log) scale. Follow-up: reverse Kaplan-Meier.",
+        ),
+    )
+
+
+def _arm_row(results: Results, found: SurvivalResult, side: str) -> Row:
+    unit = results.study.time_unit
+    follow_up = getattr(found.follow_up, side)
+    events, n = getattr(found.events, side), getattr(found.patients, side)
+    cells = (
+        getattr(results.study.arms, side),
+        f"{count(events)} / {count(n)}",
+        *(_landmark(point) for point in getattr(found.landmarks, side)),
+        median(getattr(found.quantiles, side), unit),
+        "not reached" if math.isnan(follow_up) else moment(follow_up, unit),
+    )
+    return Row(cells, "level")
+
+
+def _landmark(point: LandmarkPoint) -> str:
+    drawn = next((limits for limits in point.limits if limits.kind == "log-log"), None)
+    if math.isnan(point.survival):
+        return "not followed so long"
+    if drawn is None:
+        return percent(point.survival)
+    return percent_interval(point.survival, drawn.conf_low, drawn.conf_high)
+
+
+def _difference_row(found: SurvivalResult) -> Row:
+    cells = [
+        f"{_points(contrast.difference)}\nP {_p_text(contrast.p_value_cloglog)}"
+        for contrast in found.landmark_contrasts
+    ]
+    return Row(("Difference, percentage points", "", *cells, "", ""), "minor")
+
+
+def _points(d: Estimate) -> str:
+    return interval(100 * d.estimate, 100 * d.conf_low, 100 * d.conf_high, 1)
+
+
+def _p_text(p: float) -> str:
+    text = p_value(p)
+    return text if text[0] in "<>n" else f"= {text}"
+
+
+def _ratios(results: Results, found: list[SurvivalResult]) -> Table:
+    unit = results.study.time_unit
+    header = (
+        *("Population", "Events / n\ntreated v comparator", "HR (95 % CI)", "Log-rank P"),
+        *("HR by hospital\n(95 % CI)", "Log-rank P\nby hospital"),
+        *("HR, pair-robust\n(95 % CI)", f"Difference in mean\ntime, {unit}s"),
+    )
+    rows: list[Row] = []
+    for one in found:
+        if one.endpoint not in {r.endpoint for r in found[: found.index(one)]}:
+            rows.append(Row((one.label,), "heading"))
+        rows.append(Row((_population_cell(results, one.population), *_ratio_cells(one))))
+    return Table(
+        "Comparison of the arms",
+        header,
+        tuple(rows),
+        notes=(
+            "Hazard ratios of treated against comparator by Cox regression, Efron's ties; P of the "
+            "two-sided log-rank test. By hospital: hazards of each hospital's own. Pair-robust: "
+            "variance that allows for matched pairs to resemble each other. Mean time: area under "
+            "the curve up to the plan's horizon.",
+        ),
+    )
+
+
+def _ratio_cells(found: SurvivalResult) -> tuple[str, ...]:
+    e, n = found.events, found.patients
+    gain = found.mean_time.difference if found.mean_time else None
+    told = interval(gain.estimate, gain.conf_low, gain.conf_high, 0) if gain else ABSENT
+    if gain:
+        told += f"\nP {_p_text(gain.p_value)}"
+    first = hazard_ratio(found)
+    return (
+        f"{count(e.treated)} / {count(n.treated)} v {count(e.comparator)} / {count(n.comparator)}",
+        _ratio(first) if first else f"not estimable\n{found.not_estimable}",
+        _test_p(log_rank(found)),
+        _ratio(hazard_ratio(found, "efron by hospital")),
+        _test_p(log_rank(found, by_hospital=True)),
+        _ratio(hazard_ratio(found, "efron pair-robust")),
+        told,
+    )
+
+
+def _ratio(ratio: HazardRatio | None) -> str:
+    if ratio is None:
+        return ABSENT
+    return interval(ratio.hazard_ratio, ratio.conf_low, ratio.conf_high)
+
+
+def _test_p(test: LogRankTest | None) -> str:
+    return ABSENT if test is None else p_value(test.test.p_value)
+
+
+def _forest_figure(results: Results, found: list[SurvivalResult], what: str) -> Figure:
+    arms = results.study.arms
+    rows: list[ForestRow] = []
+    for one in found:
+        if one.endpoint not in {r.endpoint for r in found[: found.index(one)]}:
+            rows.append(ForestRow(one.label, heading=True))
+        label = one.level.replace("=", ": ") or population_label(results, one.population)
+        rows.append(_forest_row(one, hazard_ratio(one), label))
+        by_hospital = hazard_ratio(one, "efron by hospital")
+        if by_hospital is not None:
+            rows.append(_forest_row(one, by_hospital, "stratified by hospital", minor=True))
+    drawn = sum(row.drawn for row in rows)
+    return Figure(
+        name=f"forest-{what}",
+        title=f"Hazard ratios across {what}",
+        svg=forest(tuple(rows), arms.treated, arms.comparator),
+        alt=f"Forest plot of {drawn} hazard ratios of {arms.treated} against {arms.comparator}.",
+        caption=(
+            "Boxes: hazard ratio with its 95 % interval, the larger the more precise. Filled: one "
+            "hazard over all hospitals; hollow: stratified by hospital. Lines are not independent: "
+            "they share patients. Estimates of single hospitals were never computed centrally."
+        ),
+        table=_forest_table(rows),
+    )
+
+
+def _forest_row(
+    found: SurvivalResult, hr: HazardRatio | None, label: str, *, minor: bool = False
+) -> ForestRow:
+    events = found.events.treated + found.events.comparator
+    patients = found.patients.treated + found.patients.comparator
+    told = f"{count(events)} / {count(patients)}"
+    if hr is None:
+        return ForestRow(label, told, reason=found.not_estimable or "not estimable")
+    return ForestRow(
+        label,
+        told,
+        hr.hazard_ratio,
+        hr.conf_low,
+        hr.conf_high,
+        hr.std_error,
+        minor=minor,
+    )
+
+
+def _forest_table(rows: list[ForestRow]) -> Table:
+    told = [
+        Row((row.label,), "heading")
+        if row.heading
+        else Row(
+            (
+                row.label,
+                row.events,
+                row.reason or interval(row.hazard_ratio, row.conf_low, row.conf_high),
+            )
+        )
+        for row in rows
+    ]
+    return Table("Hazard ratios", ("", "Events / n", "HR (95 % CI)"), tuple(told))
+
+
+def binary_section(results: Results) -> Section | None:
+    """Tabulate outcomes without a time; None if the plan has none."""
+    if not results.binary:
+        return None
+    arms = results.study.arms
+    header = (
+        *("Population", arms.treated, arms.comparator, "Risk difference,\npercentage points"),
+        *("Risk ratio", "Odds ratio", "P\nχ²", "P\nFisher"),
+    )
+    rows: list[Row] = []
+    for number, one in enumerate(results.binary):
+        if number == 0 or results.binary[number - 1].endpoint != one.endpoint:
+            rows.append(Row((one.label,), "heading"))
+        rows.append(Row((_population_cell(results, one.population, one.level), *_risks(one))))
+    table = Table(
+        "Outcomes without a time",
+        header,
+        tuple(rows),
+        notes=(
+            "Patients with the outcome of those assessed; 95 % intervals in brackets. χ²: Pearson's "
+            "test, uncorrected; Fisher: exact, two-sided.",
+        ),
+    )
+    return Section("binary", "Outcomes without a time", (table,))
+
+
+def _risks(found: BinaryResult) -> tuple[str, ...]:
+    d, rr, odds = found.risk_difference, found.risk_ratio, found.odds_ratio
+    return (
+        _share(found, "treated"),
+        _share(found, "comparator"),
+        _points(d),
+        interval(rr.estimate, rr.conf_low, rr.conf_high),
+        interval(odds.estimate, odds.conf_low, odds.conf_high),
+        p_value(found.chi_square.p_value),
+        p_value(found.fisher_p),
+    )
+
+
+def _share(found: BinaryResult, side: str) -> str:
+    events, n = getattr(found.events, side), getattr(found.patients, side)
+    unassessed = getattr(found.unassessed, side)
+    more = f"\n{count(unassessed)} not assessed" if unassessed else ""
+    return f"{count(events)} / {count(n)} ({percent(getattr(found.risk, side))}){more}"
+
+
+def checks_section(results: Results) -> Section | None:
+    """Tell the tests of proportional hazards and the E-values; None if there are none."""
+    tested = [r for r in results.survival if not r.level and r.proportional_hazards]
+    blocks: list[Block] = []
+    if tested:
+        blocks.append(_proportional(results, tested))
+    if valued := [r for r in results.survival if not r.level and r.e_value]:
+        blocks.append(_e_values(results, valued))
+    return Section("checks", "Checks of assumptions", tuple(blocks)) if blocks else None
+
+
+def _proportional(results: Results, tested: list[SurvivalResult]) -> Table:
+    transforms = [one.transform for one in tested[0].proportional_hazards]
+    names = {"km": "1 − S(t)", "rank": "rank", "identity": "t", "log": "log t"}
+    header = ("Endpoint and population", *(f"P, g = {names.get(t, t)}" for t in transforms))
+    rows = tuple(
+        Row(
+            (
+                f"{one.label}\n{population_label(results, one.population)}",
+                *(p_value(test.test.p_value) for test in one.proportional_hazards),
+            )
+        )
+        for one in tested
+    )
+    note = (
+        "Score tests of a coefficient that changes with g(t), as R's cox.zph. A small P speaks "
+        "against one constant hazard ratio; the survival differences and mean times hold all the "
+        "same."
+    )
+    return Table("Proportional hazards", header, rows, notes=(note,))
+
+
+def _e_values(results: Results, valued: list[SurvivalResult]) -> Table:
+    rows = tuple(
+        Row(
+            (
+                f"{one.label}\n{population_label(results, one.population)}",
+                decimal(one.e_value.estimate),
+                decimal(one.e_value.limit),
+            )
+        )
+        for one in valued
+        if one.e_value
+    )
+    note = (
+        "How strongly, as a risk ratio, an unmeasured confounder would have to go with both arm "
+        "and outcome to explain the estimate, or the limit nearer to no effect, away; 1 where the "
+        "interval holds no effect already."
+    )
+    header = ("Endpoint and population", "For the estimate", "For the nearer limit")
+    return Table("E-values", header, rows, notes=(note,))

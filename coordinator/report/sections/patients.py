@@ -1,0 +1,159 @@
+"""Who was studied: the flow of patients and Table 1 before and after matching."""
+
+import math
+
+from coordinator.report.blocks import Block, Figure, More, Row, Section, Table, Text
+from coordinator.report.choice import main_population, population_label
+from coordinator.report.figures.flow import flow as drawn_flow
+from coordinator.report.wording import count, decimal, percent
+from protocol.results.model import Pair, Results, Summary, TableOne, TableRow
+
+ABSENT = "–"
+
+
+def flow_section(results: Results) -> Section:
+    """Draw the flow of patients, and count missing values where there are any."""
+    blocks: list[Block] = [_flow_figure(results)]
+    if results.flow.missing:
+        blocks.append(_missing(results))
+    return Section("flow", "Flow of patients", tuple(blocks))
+
+
+def _flow_figure(results: Results) -> Figure:
+    flow, arms = results.flow, results.study.arms
+    total = flow.patients.comparator + flow.patients.treated
+    excluded = sum(one.rows for one in flow.excluded)
+    rows = [Row(("Rows of the extracts", "", "", count(flow.rows)))]
+    rows += [Row((f"Excluded: {e.reason}", "", "", count(e.rows))) for e in flow.excluded]
+    rows.append(_arm_row("Patients in the study", flow.patients))
+    rows.append(_arm_row("Complete covariates", flow.complete))
+    for design in (design for design in results.designs if not design.reason):
+        rows.append(_arm_row(design.label, design.matched))
+        rows.append(_arm_row(f"Not matched: {design.label}", design.left_out))
+    return Figure(
+        name="flow-figure",
+        title="Flow of patients",
+        svg=drawn_flow(results),
+        alt=(
+            f"Of {count(flow.rows)} rows {count(excluded)} were excluded; {count(total)} patients "
+            f"are in the study, {count(flow.patients.treated)} with {arms.treated} and "
+            f"{count(flow.patients.comparator)} with {arms.comparator}."
+        ),
+        caption=(
+            "Pooled counts over all hospitals. A row is excluded for the first reason that fits. "
+            "Populations that branch off an arm stand beside each other: each is made from the "
+            "whole arm."
+        ),
+        table=Table("Flow of patients", ("", arms.treated, arms.comparator, "All"), tuple(rows)),
+    )
+
+
+def _arm_row(name: str, n: Pair[int]) -> Row:
+    return Row((name, count(n.treated), count(n.comparator), count(n.treated + n.comparator)))
+
+
+def _missing(results: Results) -> Table:
+    arms = results.study.arms
+    rows = tuple(_arm_row(one.label, one.patients) for one in results.flow.missing)
+    return Table("Missing values", ("Variable", arms.treated, arms.comparator, "All"), rows)
+
+
+def table_one_section(results: Results) -> Section:
+    """Lay out Table 1 before and after, and other matched populations folded away."""
+    tables = {table.population: table for table in results.table_one}
+    main = main_population(results)
+    before = next(iter(results.table_one), None)
+    if before is None:
+        return Section("table-1", "Patients", (Text(("No population was described.",)),))
+    matched = tables.get(main.name) if main and main.name != before.population else None
+    blocks: list[Block] = [_table_one(results, before, matched)]
+    others = [t for t in results.table_one if t not in (before, matched)]
+    blocks += [
+        More(
+            f"Table 1 of “{population_label(results, other.population)}”",
+            (_table_one(results, before, other),),
+        )
+        for other in others
+    ]
+    return Section("table-1", "Patients before and after matching", tuple(blocks))
+
+
+def _table_one(results: Results, before: TableOne, after: TableOne | None) -> Table:
+    arms = results.study.arms
+    shown = [before] if after is None else [before, after]
+    header, groups = ["Characteristic"], [("", 1)]
+    for table in shown:
+        label = (
+            "Before matching" if table is before else population_label(results, table.population)
+        )
+        groups.append((label, 3))
+        n = table.patients
+        header += [f"{arms.treated}\nn = {count(n.treated)}"]
+        header += [f"{arms.comparator}\nn = {count(n.comparator)}", "SMD"]
+    rows = _table_rows([table.rows for table in shown])
+    return Table(
+        "Table 1. Patients by arm",
+        tuple(header),
+        tuple(rows),
+        tuple(groups) if after is not None else (),
+        (
+            "Mean (SD) and median [quartiles] for numbers, patients (%) for levels. Quartiles are "
+            "read off a histogram.",
+            "SMD: standardised mean difference, treated less comparator, over the pooled SD before "
+            "matching in every column, so that both are on one scale. Tests are not shown: a P "
+            "value speaks of the sample's size as much as of balance.",
+        ),
+    )
+
+
+def _table_rows(columns: list[tuple[TableRow, ...]]) -> list[Row]:
+    """Write a line a number or level; categories get a heading."""
+    rows: list[Row] = []
+    heading = ""
+    for aligned in zip(*columns, strict=True):
+        first = aligned[0]
+        if first.level and first.variable != heading:
+            rows.append(Row((first.label,), "heading"))
+        heading = first.variable
+        unit = f", {first.unit}" if first.unit else ""
+        name = first.level or f"{first.label}{unit}"
+        cells = [cell for row in aligned for cell in _cells(row)]
+        rows.append(Row((name, *cells), "level" if first.level else ""))
+        last = aligned[-1]
+        if any(_unknown(row) for row in aligned) and (last.number or not first.level):
+            told = [cell for row in aligned for cell in _missing_cells(row)]
+            rows.append(Row(("missing", *told), "minor"))
+    return rows
+
+
+def _cells(row: TableRow) -> tuple[str, str, str]:
+    told = _number if row.number else _level
+    smd = ABSENT if math.isnan(row.smd) else decimal(row.smd)
+    return told(row.arms.treated), told(row.arms.comparator), smd
+
+
+def _number(one: Summary) -> str:
+    if math.isnan(one.mean):
+        return ABSENT
+    middle = f"{_short(one.median)} [{_short(one.lower_quartile)}, {_short(one.upper_quartile)}]"
+    return f"{_short(one.mean)} ({_short(one.sd)})\n{middle}"
+
+
+def _short(value: float) -> str:
+    """Write a number with about three digits."""
+    if math.isnan(value):
+        return ABSENT
+    return decimal(value, 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2)
+
+
+def _level(one: Summary) -> str:
+    share = ABSENT if math.isnan(one.share) else percent(one.share)
+    return f"{count(one.patients)} ({share})"
+
+
+def _unknown(row: TableRow) -> bool:
+    return row.arms.treated.missing + row.arms.comparator.missing > 0
+
+
+def _missing_cells(row: TableRow) -> tuple[str, str, str]:
+    return count(row.arms.treated.missing), count(row.arms.comparator.missing), ""
