@@ -1,6 +1,7 @@
 """Describe: sums by hand, and what is read off them."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -104,7 +105,7 @@ def test_bins_of_a_logarithm_have_equal_ratios() -> None:
     marker = PLAN.variable("marker")
     assert isinstance(marker, Number)
     borders = edges(PLAN, marker)
-    ratios = {round(high / low, 9) for low, high in zip(borders, borders[1:], strict=False)}
+    ratios = {round(high / low, 9) for low, high in pairwise(borders)}
     assert len(ratios) == 1
     assert (borders[0], borders[-1]) == (0.1, 500)
 
