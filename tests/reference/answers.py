@@ -9,6 +9,7 @@ import numpy as np
 
 from tests.reference.axis import Clock
 from tests.reference.case import read_case
+from tests.reference.comparisons import comparisons
 from tests.reference.matched import matched
 from tests.reference.people import people
 from tests.reference.plan_of import Studied, studied
@@ -36,6 +37,7 @@ def answers(found: Studied) -> dict[str, Any]:
 def _answers(found: Studied) -> Iterator[tuple[str, Any]]:
     terms, clock = found.terms, _clock(found)
     yield from people(terms, found.first)
+    yield from comparisons(terms, found.first)
     for ending in terms.endings:
         yield from survival(found.first.record, ending, clock)
     if terms.competing is not None:

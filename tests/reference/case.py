@@ -18,6 +18,9 @@ Rows = Mapping[str, Texts]
 Words = Mapping[str, Any]
 
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
+SITE = "site"
+"""Name of the column with the hospital, under which R reports its effects."""
+
 _LOGICAL = {"TRUE": "1", "true": "1", "T": "1", "FALSE": "0", "false": "0", "F": "0"}
 _SELECTION = re.compile(r"match\.(.+)\.weights")
 
@@ -134,7 +137,10 @@ def _apart(columns: Mapping[str, Texts], by: Texts) -> dict[str, Rows]:
     for row, site in enumerate(by):
         rows.setdefault(site, []).append(row)
     return {
-        site: {name: [texts[row] for row in rows[site]] for name, texts in columns.items()}
+        site: {
+            **{name: [texts[row] for row in rows[site]] for name, texts in columns.items()},
+            SITE: [site] * len(rows[site]),
+        }
         for site in sorted(rows, key=str.encode)
     }
 

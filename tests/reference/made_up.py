@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,45 @@ def _patient(draw: np.random.Generator, name: str, site: str) -> Record:
         "how": int(draw.integers(1, 3)) if dead else 0,
         "bleeding": int(draw.random() < 0.3),
     }
+
+
+def months(rows: Records) -> Records:
+    return [row | {"days": round(row["days"] / 30.4375, 2)} for row in rows]
+
+
+def endless(rows: Records) -> Records:
+    return [row | {"days": row["days"] / 30.4375} for row in rows]
+
+
+def with_holes(rows: Records) -> Records:
+    """Empty a field in eleven here and there, and one treatment."""
+    draw = np.random.default_rng(5)
+    names = [n for n in rows[0] if n not in ("id", "site", "group")]
+    holed = [
+        row
+        | {n: None for n, hole in zip(names, draw.random(len(names)) < 0.09, strict=True) if hole}
+        for row in rows
+    ]
+    holed[7]["group"] = None
+    return holed
+
+
+def one_arm_in_the_west(rows: Records) -> Records:
+    return [row | ({"group": "new"} if row["site"] == "west" else {}) for row in rows]
+
+
+def nobody_dies_of_the_new(rows: Records) -> Records:
+    alive = {"ended": "alive", "how": 0}
+    return [row | (alive if row["group"] == "new" else {}) for row in rows]
+
+
+def marked(by: Callable[[Record], float]) -> Records:
+    return [row | {"marker": by(row)} for row in records()]
+
+
+def numbered(rows: Records) -> Records:
+    """Give ids with gaps, out of order."""
+    return [row | {"id": 1000 - 3 * k} for k, row in enumerate(rows)]
 
 
 def write(folder: Path, rows: Records, words: Words | None = None) -> Path:

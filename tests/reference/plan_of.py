@@ -30,7 +30,7 @@ from protocol.plan.model import (
 from protocol.run import Played, play
 from tests.reference.axis import TimeAxis, lay_axis
 from tests.reference.case import Case, Rows, same
-from tests.reference.terms import Ending, Terms, binary, declared, terms_of
+from tests.reference.terms import Ending, Terms, binary, measures, terms_of
 
 ARM = "arm"
 SEED = digest("reference", "seed")
@@ -72,11 +72,12 @@ def studied(case: Case) -> Studied:
     groups = [
         tuple(chosen[k : k + MAX_SELECTIONS]) for k in range(0, len(chosen), MAX_SELECTIONS)
     ] or [()]
-    played = tuple((_play(terms, axis, group), group) for group in groups)
+    played = tuple((play_case(terms, axis, group), group) for group in groups)
     return Studied(terms, axis, played)
 
 
-def _play(terms: Terms, axis: TimeAxis, chosen: tuple[Selection, ...]) -> Played:
+def play_case(terms: Terms, axis: TimeAxis, chosen: tuple[Selection, ...]) -> Played:
+    """Play one study over the hospitals of a case."""
     plan = plan_of(terms, axis, chosen)
     return play(plan, list(cohorts(plan, terms, axis, chosen)), SEED)
 
@@ -98,7 +99,7 @@ def plan_of(terms: Terms, axis: TimeAxis, chosen: tuple[Selection, ...]) -> Plan
         ),
         variables=(
             Binary(name=ARM, label=column, missing="exclude", type="binary"),
-            *declared(terms),
+            *(measure.variable for measure in measures(terms)),
             *(variable for e in terms.survival for variable in _timed(e, axis)),
             *(_weight(case, selection) for selection in chosen),
         ),
@@ -117,7 +118,7 @@ def cohorts(
 ) -> Iterator[Cohort]:
     """Enrol each hospital's own rows."""
     for number, (name, rows) in enumerate(terms.case.sites.items()):
-        values = {m.code: m.coded(rows) for m in (*terms.covariates, *terms.outcomes)}
+        values = {m.code: m.coded(rows) for m in measures(terms)}
         values[ARM] = _arm(terms.case, rows)
         for ending in terms.survival:
             times = [axis.whole(text) if text else -1 for text in rows[ending.time]]

@@ -46,12 +46,13 @@ class Referee:
         """Lay out the covariates, a column for every level."""
         found: dict[str, Reals] = {}
         for what in self.words["ps_covariates"]:
-            x = self.number(what["name"])
             if what["type"] != "factor":
-                found[what["name"]] = x
+                found[what["name"]] = self.number(what["name"])
                 continue
             for level in what["levels"]:
-                found[f"{what['name']}={level}"] = np.where(np.isnan(x), np.nan, x == float(level))
+                at = np.array([str(row[what["name"]]) == level for row in self.patients])
+                missing = np.array([row[what["name"]] is None for row in self.patients])
+                found[f"{what['name']}={level}"] = np.where(missing, np.nan, at)
         return found
 
     @property
@@ -71,25 +72,41 @@ class Referee:
             found["smd_pooled_sd_n1"][name] = smd
         return found
 
-    def propensity(self) -> dict[str, tuple[float, float]]:
-        """Fit by Newton's method: coefficient and standard error; columns of no spread left out."""
+    def design(self) -> dict[str, Reals]:
+        """Lay out the model's columns, complete cases; what adds nothing is left out."""
+        kept = {"(Intercept)": np.ones(int(self.complete.sum()))}
         firsts = {f"{c['name']}={c['levels'][0]}" for c in self.words["ps_covariates"]
                   if c["type"] == "factor"}  # fmt: skip
-        columns = {n: x[self.complete] for n, x in self.columns().items() if n not in firsts}
-        columns = {n: x for n, x in columns.items() if np.ptp(x) > 0}
-        centre = np.array([0.0, *(x.mean() for x in columns.values())])
-        scale = np.array([1.0, *(x.std() for x in columns.values())])
-        X = np.column_stack([np.ones(int(self.complete.sum())), *columns.values()])
-        X, y, b = (X - centre) / scale, self.treated[self.complete], np.zeros(X.shape[1])
+        for name, x in self.columns().items():
+            own = x[self.complete]
+            if name in firsts or np.ptp(own) == 0:
+                continue
+            X = np.column_stack([*kept.values(), (own - own.mean()) / own.std()])
+            if np.linalg.matrix_rank(X) == X.shape[1]:
+                kept[name] = own
+        return kept
+
+    def propensity(self) -> dict[str, tuple[float, float]]:
+        """Fit by Newton's method: coefficient and standard error by name."""
+        design = self.design()
+        X, back = _standardised(design)
+        y, b = self.treated[self.complete], np.zeros(X.shape[1])
         for _ in range(50):
             e = 1 / (1 + np.exp(-X @ b))
             information = (X * (e * (1 - e))[:, None]).T @ X
             b = b + np.linalg.solve(information, X.T @ (y - e))
-        back = np.diag(1 / scale)
-        back[0, 1:] = -centre[1:] / scale[1:]
         errors = np.sqrt(np.diag(back @ np.linalg.inv(information) @ back.T))
-        names = ["(Intercept)", *columns]
-        return dict(zip(names, zip(back @ b, errors, strict=True), strict=True))
+        return dict(zip(design, zip(back @ b, errors, strict=True), strict=True))
+
+    def firth_score(self, coefficients: list[float]) -> Reals:
+        """Evaluate Firth's score X'(y - e + h (1/2 - e)), h leverages; zero at his estimate."""
+        X, back = _standardised(self.design())
+        e = 1 / (1 + np.exp(-X @ np.linalg.solve(back, np.array(coefficients))))
+        weight = e * (1 - e)
+        inverse = np.linalg.inv((X * weight[:, None]).T @ X)
+        leverage = weight * ((X @ inverse) * X).sum(axis=1)
+        score: Reals = X.T @ (self.treated[self.complete] - e + leverage * (0.5 - e))
+        return score
 
     def followed(self) -> tuple[Reals, Flags, Flags, NDArray[np.str_]]:
         """Read times, who had the event, who is treated, and hospitals, where all is known."""
@@ -139,6 +156,16 @@ class Referee:
         within = times < tau
         edges = np.concatenate([[0.0], times[within], [tau]])
         return float((np.diff(edges) * np.concatenate([[1.0], survival[within]])).sum())
+
+
+def _standardised(design: dict[str, Reals]) -> tuple[Reals, Reals]:
+    """Centre and scale all columns but the intercept; the matrix leads coefficients back."""
+    own = list(design.values())[1:]
+    centre = np.array([0.0, *(x.mean() for x in own)])
+    scale = np.array([1.0, *(x.std() for x in own)])
+    back = np.diag(1 / scale)
+    back[0, 1:] = -centre[1:] / scale[1:]
+    return (np.column_stack(list(design.values())) - centre) / scale, back
 
 
 def _number(row: Record, name: str) -> float:

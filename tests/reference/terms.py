@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.plan.model import AnyVariable, Binary, Category, Number
-from tests.reference.case import Case, Rows, same
+from protocol.plan.model import Binary, Category, Number
+from tests.reference.case import SITE, Case, Rows, plain, same
 
 OTHER = "(other)"
 MAX_BINS = 400
 FEW_BINS = 40
+MAX_DECIMALS = 18
 EASY = (1e-2, 1e4)
 """Spreads that fixed point holds well; beyond, a number is counted in another power of ten."""
 
@@ -120,12 +121,13 @@ class Terms:
     outcomes: tuple[Measure, ...]
     endings: tuple[Ending, ...]
     competing: Ending | None
+    site: Measure
 
     @cached_property
     def names(self) -> dict[str, str]:
         """Names in the case of the plan's columns and of the intercept."""
         found = {"(Intercept)": "(Intercept)"}
-        for measure in (*self.covariates, *self.outcomes):
+        for measure in (*self.covariates, *self.outcomes, self.site):
             planned = [name.replace(measure.name, measure.code, 1) for name in measure.columns]
             found |= dict(zip(planned, measure.columns, strict=True))
         return found
@@ -153,13 +155,14 @@ def terms_of(case: Case) -> Terms:
         _outcome(case, f"y{k:03d}", name)
         for k, name in enumerate(_listed(words.get("binary_outcomes")), start=1)
     )
-    return Terms(case, covariates, outcomes, tuple(_endings(case)), _competing(case))
+    site = Measure(SITE, "factor", category("site", SITE, tuple(case.sites)))
+    return Terms(case, covariates, outcomes, tuple(_endings(case)), _competing(case), site)
 
 
 def _covariate(case: Case, code: str, what: dict[str, Any]) -> Measure:
     name, declared = what["name"], what["type"]
     if declared == "factor":
-        variable = category(code, name, tuple(str(level) for level in what["levels"]))
+        variable = category(code, name, tuple(plain(level) for level in what["levels"]))
         return Measure(name, declared, variable)
     if set(case.numbers(name)) <= {0.0, 1.0}:
         return Measure(name, declared, binary(code, name))
@@ -236,13 +239,13 @@ def _listed(names: object) -> list[str]:
 
 def _decimals(text: str) -> int:
     exponent = Decimal(text).normalize().as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 0
+    return min(max(0, -exponent), MAX_DECIMALS) if isinstance(exponent, int) else 0
 
 
 def _power_of_ten(size: float) -> float:
     return 10.0 ** math.floor(math.log10(size))
 
 
-def declared(terms: Terms) -> tuple[AnyVariable, ...]:
-    """List the plan's variables for covariates and outcomes."""
-    return tuple(measure.variable for measure in (*terms.covariates, *terms.outcomes))
+def measures(terms: Terms) -> tuple[Measure, ...]:
+    """List covariates, outcomes and the hospital, each once."""
+    return tuple(dict.fromkeys((*terms.covariates, *terms.outcomes, terms.site)))

@@ -7,7 +7,7 @@ import pytest
 
 from tests.reference.axis import lay_axis
 from tests.reference.case import plain, same
-from tests.reference.people import quantile
+from tests.reference.comparisons import quantile
 from tests.reference.zeroin import printed_odds_ratio
 
 

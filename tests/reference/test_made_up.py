@@ -1,0 +1,262 @@
+"""The masked study on made-up cases, held against SciPy, lifelines and numpy on pooled rows."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from tests.reference import made_up
+from tests.reference.__main__ import main
+from tests.reference.answers import answer
+from tests.reference.made_up import (
+    Records,
+    Words,
+    dictionary,
+    endless,
+    marked,
+    months,
+    nobody_dies_of_the_new,
+    numbered,
+    one_arm_in_the_west,
+    records,
+    with_holes,
+    write,
+)
+from tests.reference.referee import Referee
+
+Results = dict[str, Any]
+
+IN_MONTHS = dictionary(time_unit="month", landmarks_days=[3, 9.5], tau_days=9.5)
+TELLING = ["ps.main.coef", "surv.os.cox.efron", "surv.os.survdiff.rho0.strata_site"]
+CASES: dict[str, tuple[Records, Words, list[str]]] = {
+    "three groups": (records(), dictionary(), TELLING),
+    "ids with gaps": (numbered(records()), dictionary(), TELLING),
+    "months": (months(records()), IN_MONTHS, TELLING),
+    "times without end": (endless(records()), IN_MONTHS, TELLING),
+    "missing fields": (with_holes(records(sizes=(60, 50, 40))), dictionary(), TELLING),
+    "one patient in the west": (records(sizes=(50, 40, 1)), dictionary(), TELLING),
+    "one arm in the west": (one_arm_in_the_west(records()), dictionary(), TELLING),
+    "one hospital": (records(sizes=(80, 0, 0)), dictionary(), TELLING),
+    "no event in an arm": (
+        nobody_dies_of_the_new(records()),
+        dictionary(),
+        [TELLING[0], TELLING[2]],
+    ),
+    "constant number": (marked(lambda _: 3.7), dictionary(), TELLING),
+    "constant level": ([row | {"grade": 1} for row in records()], dictionary(), TELLING),
+    "collinear": (marked(lambda row: 2 * row["age.years"]), dictionary(), TELLING),
+    "separated": (
+        marked(lambda row: row["marker"] + 100 * (row["group"] == "new")),
+        dictionary(),
+        TELLING[1:],
+    ),
+    "great numbers": (marked(lambda row: 1e9 * row["marker"]), dictionary(), TELLING),
+    "small numbers": (marked(lambda row: 1e-9 * row["marker"]), dictionary(), TELLING),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_made_up_case(name: str, tmp_path: Path) -> None:
+    """Main numbers agree with SciPy, lifelines and numpy on pooled rows."""
+    rows, words, telling = CASES[name]
+    found, referee = answer(write(tmp_path / "case", rows, words)), Referee(rows, words)
+    assert found.keys() & set(TELLING) == set(telling)
+    check_patients(found, referee)
+    check_tests(found, referee)
+    if "ps.main.coef" in found:
+        check_propensity(found, referee)
+    else:
+        coefficients = list(found["ps.main.firth"]["coef"].values())
+        assert referee.firth_score(coefficients) == pytest.approx([0.0] * 6, abs=1e-7)
+    check_survival(found, referee)
+
+
+def check_patients(found: Results, referee: Referee) -> None:
+    n, treated = found["ps.n_complete"], referee.treated & referee.complete
+    assert n["n"] == len(referee.patients)
+    assert n["n_complete"] == referee.complete.sum()
+    assert n["treated"] == treated.sum()
+    for name, missing in found["ps.missing_by_column"].items():
+        assert missing == np.isnan(referee.number(name)).sum()
+    for key, column in referee.balance().items():
+        got = {name: as_float(v) for name, v in found["balance.unweighted"][key].items()}
+        assert got == pytest.approx(column, rel=1e-9, abs=1e-12, nan_ok=True), key
+
+
+def check_tests(found: Results, referee: Referee) -> None:
+    z = referee.treated
+    for name in ("age.years", "marker"):
+        x = referee.number(name)
+        x1, x0 = x[z & ~np.isnan(x)], x[~z & ~np.isnan(x)]
+        if np.ptp(x1) == 0:
+            assert f"tests.{name}.t_test" not in found
+            continue
+        t = stats.ttest_ind(x1, x0, equal_var=False)
+        welch = found[f"tests.{name}.t_test"]["welch"]
+        assert (welch["t"], welch["p"]) == pytest.approx((t.statistic, t.pvalue), rel=1e-8)
+        if f"tests.{name}.mann_whitney" in found:
+            u = stats.mannwhitneyu(x1, x0, method="asymptotic")
+            ranks = found[f"tests.{name}.mann_whitney"]
+            assert (ranks["W"], ranks["p_correct"]) == pytest.approx((u.statistic, u.pvalue))
+            assert found[f"tests.{name}.summary"]["max"]["arm1"] == x1.max()
+    for name in ("female", "bleeding"):
+        x = referee.number(name)
+        cells = [[int(((x == level) & arm).sum()) for arm in (~z, z)] for level in (0, 1)]
+        table, test = found[f"tests.{name}.table"], found[f"tests.{name}.categorical"]
+        assert [table["arm0"], table["arm1"]] == np.array(cells).T.tolist()
+        chi = stats.chi2_contingency(cells, correction=False)
+        assert test["chisq_nocorrect"] == pytest.approx(chi.statistic)
+        assert test["fisher_p"] == pytest.approx(stats.fisher_exact(np.array(cells)).pvalue)
+        odds = stats.contingency.odds_ratio(cells).statistic
+        assert test["fisher_or"] == pytest.approx(odds, rel=1e-3)  # R's search stops early
+
+
+def check_propensity(found: Results, referee: Referee) -> None:
+    wanted = referee.propensity()
+    got = {name: b for name, b in found["ps.main.coef"].items() if b is not None}
+    assert got == pytest.approx({name: b for name, (b, _) in wanted.items()}, rel=1e-7)
+    errors = {name: found["ps.main.se"][name] for name in got}
+    assert errors == pytest.approx({name: se for name, (_, se) in wanted.items()}, rel=1e-7)
+
+
+def check_survival(found: Results, referee: Referee) -> None:
+    tau = referee.words["tau_days"]
+    for arm in (0, 1):
+        times, survival = referee.curve(arm)
+        curve = found[f"surv.os.km.arm{arm}"]
+        assert curve["time"] == pytest.approx(times)
+        assert curve["surv"] == pytest.approx(survival)
+        mean = found[f"surv.os.rmst.arm{arm}"]["rmst"]
+        assert mean == pytest.approx(referee.restricted_mean(arm, tau))
+    assert found["surv.os.survdiff.rho0"]["chisq"] == pytest.approx(referee.log_rank())
+    stratified = found["surv.os.survdiff.rho0.strata_site"]["chisq"]
+    assert stratified == pytest.approx(referee.stratified_log_rank())
+    time, event, _, _ = referee.followed()
+    if "surv.os.cox.efron" in found:
+        cox = found["surv.os.cox.efron"]
+        assert (cox["n"], cox["nevent"]) == (len(time), event.sum())
+        assert (cox["coef"], cox["se"]) == pytest.approx(referee.hazard_ratio(), rel=1e-6)
+
+
+def as_float(value: float | str | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def test_columns_that_the_model_cannot_hold_are_null(tmp_path: Path) -> None:
+    """As R's NA: the coefficient is named, and has no value."""
+    rows = [row | {"grade": 1 if row["grade"] == 2 else row["grade"]} for row in records()]
+    found = answer(write(tmp_path / "case", rows))
+    assert found["ps.main.coef"]["grade=2"] is None
+    assert found["ps.main.se"]["grade=3"] > 0
+    names, matrix = (found["ps.main.vcov"][key] for key in ("names", "matrix"))
+    assert matrix[names.index("grade=2")] == [None] * len(names)
+
+
+def test_what_is_not_in_the_dictionary_is_not_answered(tmp_path: Path) -> None:
+    words = dictionary(endpoints=None, competing=None, binary_outcomes=None, tau_days=None)
+    groups = {name.split(".")[0] for name in answer(write(tmp_path / "case", records(), words))}
+    assert groups == {"ps", "balance", "weights", "tests"}
+    words = dictionary(ps_covariates=None, landmarks_days=None, tau_days=None)
+    found = answer(write(tmp_path / "other", records(), words))
+    assert {name.split(".")[0] for name in found} == {"tests", "surv", "cr"}
+    assert not any("landmark" in name or "rmst" in name for name in found)
+
+
+def test_nobody_has_the_event(tmp_path: Path) -> None:
+    rows = [row | {"ended": "alive", "how": 0} for row in records()]
+    found = answer(write(tmp_path / "case", rows))
+    assert set(found["surv.os.km.arm1"]["surv"]) == {1.0}
+    assert found["surv.os.rmst.arm0"]["rmst"] == 300
+    assert not any("cox" in name or "survdiff" in name for name in found)
+
+
+def test_nobody_has_a_time(tmp_path: Path) -> None:
+    found = answer(write(tmp_path / "case", [row | {"days": None} for row in records()]))
+    assert "ps.main.coef" in found
+    assert not any(name.startswith(("surv", "cr")) for name in found)
+
+
+def test_effects_of_hospitals(tmp_path: Path) -> None:
+    """They are columns like any other; a hospital of one arm has none, so there is no such fit."""
+    rows = records()
+    found = answer(write(tmp_path / "case", rows))
+    sites = {"name": "site", "type": "factor", "levels": ["South 2", "north", "west"]}
+    referee = Referee(rows, dictionary(ps_covariates=[*made_up.COVARIATES, sites]))
+    wanted = {name: b for name, (b, _) in referee.propensity().items()}
+    assert found["ps.site_fe.coef"] == pytest.approx(wanted, rel=1e-7)
+    found = answer(write(tmp_path / "other", one_arm_in_the_west(rows)))
+    assert "ps.site_fe.coef" not in found
+
+
+def test_nobody_of_a_hospital_is_in_an_arm(tmp_path: Path) -> None:
+    rows = records()
+    empty = [row | ({"group": None} if row["site"] == "west" else {}) for row in rows]
+    found = answer(write(tmp_path / "case", empty))
+    apart = [row for row in rows if row["site"] != "west"]
+    without = answer(write(tmp_path / "other", apart))
+    assert found["ps.main.coef"] == pytest.approx(without["ps.main.coef"])
+    assert found["surv.os.cox.efron"] == pytest.approx(without["surv.os.cox.efron"])
+
+
+def test_nobody_is_a_comparator(tmp_path: Path) -> None:
+    found = answer(write(tmp_path / "case", [row | {"group": "new"} for row in records()]))
+    assert found["ps.n_complete"]["control"] == 0
+    assert not any(name.startswith(("surv", "balance", "tests")) for name in found)
+
+
+def test_causes_are_known_by_value_not_by_name(tmp_path: Path) -> None:
+    """An unlisted cause is a censoring to each of the listed ones."""
+    rows = records()
+    rows[0]["how"] = 9
+    found = answer(write(tmp_path / "case", rows))
+    for cause, value in (("tumour grew", 1), ("heart", 2)):
+        words = dictionary(endpoints={"os": {"time": "days", "status": "how", "event": value}})
+        cox = found[f"cr.{cause}.causespecific_cox"]
+        referee = Referee(rows, words)
+        assert cox["nevent"] == sum(row["how"] == value for row in rows)
+        assert (cox["coef"], cox["se"]) == pytest.approx(referee.hazard_ratio(), rel=1e-6)
+
+
+def test_selections(tmp_path: Path) -> None:
+    """Selected patients are compared as if they were a case of their own."""
+    rows = records()
+    chosen, weights = rows[10:70], {row["id"]: 1 + k % 3 for k, row in enumerate(rows[:50])}
+    folder = write(tmp_path / "case", rows)
+    found = answer(made_up.select(folder, {
+        "some": {row["id"]: 1 for row in chosen}, "weighted": weights, "nobody": {},
+        **{f"more{k}": {row["id"]: 1 for row in rows[k:]} for k in range(5)},
+    }))  # fmt: skip
+    referee = Referee(chosen, dictionary())
+    assert found["match.some.os.logrank"]["chisq"] == pytest.approx(referee.log_rank())
+    cox = found["match.some.os.cox.robust_id"]
+    assert (cox["coef"], cox["se"]) == pytest.approx(referee.hazard_ratio(), rel=1e-6)
+    assert found["match.more4.os.cox.robust_id"]["n"] == len(rows) - 4
+    at_start = found["match.weighted.os.landmark.arm0"]["n_risk"][0]
+    heavy = [row for row in rows[:50] if row["group"] != "new" and row["days"] >= 100]
+    assert at_start == pytest.approx(sum(weights[row["id"]] for row in heavy))
+    assert "match.weighted.os.cox.robust_id" not in found
+    assert not any(name.startswith("match.nobody") for name in found)
+
+
+def test_outcomes_in_words(tmp_path: Path) -> None:
+    """The later of two levels is the event, as R orders them; three levels are counted only."""
+    rows = [
+        row | {"bleeding": "yes" if row["bleeding"] else "no", "marker": row["grade"] * 10}
+        for row in records()
+    ]
+    words = dictionary(binary_outcomes=["bleeding", "marker"], ps_covariates=made_up.COVARIATES[:1])
+    found = answer(write(tmp_path / "case", rows, words))
+    assert found["tests.bleeding.table"]["levels"] == ["no", "yes"]
+    treated = [row["bleeding"] for row in rows if row["group"] == "new"]
+    assert found["tests.bleeding.risk"]["p1"] == pytest.approx(treated.count("yes") / len(treated))
+    assert found["tests.marker.table"]["levels"] == ["10", "20", "30"]
+    assert "tests.marker.categorical" not in found
+
+
+def test_numbers_in_words_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [row | {"marker": "much"} for row in records(sizes=(5, 5, 5))]
+    folder = write(tmp_path / "case", rows)
+    assert main([str(folder), "--out", str(tmp_path / "actual.json")]) == 1
+    assert "the column 'marker' holds text" in capsys.readouterr().err
