@@ -1,0 +1,65 @@
+"""Totals that a profile keeps from hospitals: never there, never needed, and the chain is one."""
+
+import pytest
+
+from protocol.plan.model import Plan
+from protocol.play import Finished
+from protocol.question import WithheldError
+from tests.federation.cohorts import changed, clinics, small_plan
+from tests.federation.table import Table, gathered, to_the_end
+
+LARGE = {"exact": clinics(4, 60), "standard": clinics(4, 90), "strict": clinics(6, 110)}
+
+
+def played(profile: str) -> Table:
+    return to_the_end(gathered(plan_of(profile), LARGE[profile]))
+
+
+def plan_of(profile: str) -> Plan:
+    if profile != "strict":
+        return small_plan(profile)
+    plan = changed(small_plan("standard"), "disclosure", profile="strict", min_sites=5)
+    return plan.model_copy(update={"populations": ()})  # strict shows no weighted tables
+
+
+@pytest.mark.parametrize("profile", ["standard", "strict"])
+def test_hospitals_never_hold_a_withheld_total(profile: str) -> None:
+    table = played(profile)
+    asked = [a for trip in table.office.known.answers for a in trip]
+    partners = [a for a in asked if a.step.partners_only]
+    assert {a.step.name for a in partners} >= {"risk-table/1", "outcome-table/1"}
+    assert "residuals/1" not in {a.step.name for a in asked}
+    assert all(a.opened is not None for a in asked)
+    for hospital in table.hospitals.values():
+        own = [a for trip in hospital.known.answers for a in trip]
+        assert [(a.step.name, a.step.key()) for a in own] == [
+            (a.step.name, a.step.key()) for a in asked
+        ]
+        for answer in own:
+            assert (answer.opened is None) == answer.step.partners_only
+        withheld = next(a for a in own if a.step.partners_only)
+        with pytest.raises(WithheldError):
+            _ = withheld.learnt
+
+
+@pytest.mark.parametrize("profile", ["exact", "standard"])
+def test_every_hospital_comes_to_the_same_end(profile: str) -> None:
+    """By its own replay, without the totals that are kept from it."""
+    table = played(profile)
+    end = table.office.known.next
+    assert isinstance(end, Finished)
+    for hospital in table.hospitals.values():
+        assert hospital.known.chain == table.office.known.chain == hospital.state.chain
+        own = hospital.known.next
+        assert isinstance(own, Finished)
+        assert [p.name for p in own.value.populations] == [p.name for p in end.value.populations]
+        assert own.value.scores == end.value.scores
+        assert own.value.left_out == end.value.left_out
+
+
+def test_partners_hold_every_total() -> None:
+    table = played("exact")
+    for hospital in table.hospitals.values():
+        answers = [a for trip in hospital.known.answers for a in trip]
+        assert all(a.opened is not None for a in answers)
+        assert "residuals/1" in {a.step.name for a in answers}
