@@ -74,6 +74,18 @@ def sections(results: Results) -> tuple[Section, ...]:
     return tuple(section for section in found if section is not None)
 
 
+class _Numbers:
+    """Counts figures in the order in which they stand on the page."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def next(self) -> int:
+        """Give the next number."""
+        self._count += 1
+        return self._count
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -83,6 +95,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["data_uri"] = data_uri
+    environment.globals["number"] = _Numbers()
     return environment
 
 

@@ -233,7 +233,7 @@ def _curves(results: Results) -> Table:
         *("endpoint", "population", "level", "arm", "time", "n_risk", "n_event", "n_censor"),
         *("estimate", "std_error", "conf_low", "conf_high", "cumulative_hazard"),
     )
-    rows = [
+    rows: list[tuple[Cell, ...]] = [
         (found.endpoint, found.population, found.level, arm, *point)
         for found in results.survival
         for arm, curve in _by_arm(found.curves, results.study.arms)

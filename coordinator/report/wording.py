@@ -73,6 +73,20 @@ def percent_interval(share: float, low: float, high: float) -> str:
     return f"{percent(share)} ({limits(100 * low, 100 * high, 1)})"
 
 
+def stacked(estimate: float, low: float, high: float, digits: int = 2) -> str:
+    """Write an estimate with its limits on a second line, for narrow columns."""
+    if math.isnan(estimate):
+        return NONE
+    return f"{_signed(estimate, digits)}\n{limits(low, high, digits)}"
+
+
+def stacked_percent(share: float, low: float, high: float) -> str:
+    """Write a share in per cent with its limits on a second line."""
+    if math.isnan(share):
+        return NONE
+    return f"{percent(share)}\n{limits(100 * low, 100 * high, 1)}"
+
+
 def moment(time: float, unit: str) -> str:
     """Write a time in the largest unit that it is a whole number of: "5 years", "30 days"."""
     in_year = {"day": 365, "month": 12}[unit]
@@ -89,6 +103,11 @@ def _plural(number: int, unit: str) -> str:
 def months(time: float, unit: str) -> float:
     """Turn a time in the study's unit into months of 365.25/12 days."""
     return time if unit == "month" else time / MONTH_DAYS
+
+
+def span_unit(unit: str) -> str:
+    """Name the unit in which estimated times are told: months, unless the study has its own."""
+    return "months" if unit == "day" else f"{unit}s"
 
 
 def list_of(words: list[str]) -> str:

@@ -33,7 +33,7 @@ class Box:
 def flow(results: Results, *, width: float = 760) -> str:
     """Draw the flow; each arm's matched populations hang below it like branches."""
     canvas = Canvas(width)
-    middle, column = width / 2, width / 2 - 16
+    middle, column = width / 2, _column(canvas)
     hospitals = len(results.study.hospitals)
     rows = Box(
         f"Rows of {'1 hospital' if hospitals == 1 else f'{hospitals} hospitals'}",
@@ -50,10 +50,14 @@ def flow(results: Results, *, width: float = 760) -> str:
     total = results.flow.patients.comparator + results.flow.patients.treated
     bottom = _box(canvas, 0, top, column, Box("Patients in the study", count(total)))
     ends = [
-        _arm(canvas, results, side_name, x, column, bottom)
+        _arm(canvas, results, side_name, x, bottom)
         for side_name, x in (("treated", 0.0), ("comparator", middle + 16))
     ]
     return canvas.svg(max(ends) + 2)
+
+
+def _column(canvas: Canvas) -> float:
+    return canvas.width / 2 - 16
 
 
 def _excluded(results: Results) -> Box:
@@ -62,28 +66,25 @@ def _excluded(results: Results) -> Box:
     return Box("Excluded", count(sum(one.rows for one in excluded)), lines)
 
 
-def _arm(
-    canvas: Canvas, results: Results, side: str, x: float, width: float, above: float
-) -> float:
+def _arm(canvas: Canvas, results: Results, side: str, x: float, above: float) -> float:
     """Draw one arm's box and its branches below; give the lower end."""
-    top = above + _GAP + 8
-    centre, trunk = x + width / 2, canvas.width / 4 - 4
+    width, top = _column(canvas), above + _GAP + 8
+    centre, trunk = x + width / 2, width / 2
     canvas.line(trunk, above, trunk, above + _GAP / 2, colour=RULE)
-    canvas.line(min(trunk, centre), above + _GAP / 2, max(trunk, centre), above + _GAP / 2)
+    canvas.line(trunk, above + _GAP / 2, centre, above + _GAP / 2)
     canvas.line(centre, above + _GAP / 2, centre, top - 2, colour=RULE)
     _arrow(canvas, centre, top, down=True)
     patients = getattr(results.flow.patients, side)
     bottom = _box(canvas, x, top, width, Box(getattr(results.study.arms, side), count(patients)))
-    branches = _branches(results, side)
-    spine = x + _INDENT / 2
-    y = bottom
-    for branch in branches:
+    spine, y, reached = x + _INDENT / 2, bottom, bottom
+    for branch in _branches(results, side):
         start = y + 12
-        end = _box(canvas, x + _INDENT, start, width - _INDENT, branch)
-        canvas.line(spine, y if y == bottom else y - 14, spine, (start + end) / 2, colour=RULE)
-        canvas.line(spine, (start + end) / 2, x + _INDENT - 6, (start + end) / 2, colour=RULE)
-        _arrow(canvas, x + _INDENT, (start + end) / 2, down=False)
-        y = end
+        y = _box(canvas, x + _INDENT, start, width - _INDENT, branch)
+        elbow = (start + y) / 2
+        canvas.line(spine, reached, spine, elbow)
+        canvas.line(spine, elbow, x + _INDENT - 6, elbow)
+        _arrow(canvas, x + _INDENT, elbow, down=False)
+        reached = elbow
     return y
 
 

@@ -104,8 +104,9 @@ def kaplan_meier(
     arms = arms_of(found, study)
     ticks = ticks_of(arms, [months(m.time, study.time_unit) for m in found.landmarks.treated])
     canvas = Canvas(width)
-    names = [*(arm.label for arm in arms), "Censored before", "Events before"]
-    left = max(46.0, min(190.0, max(text_width(name, _SMALL) for name in names) + 34))
+    # The rows' names must not touch the first column, which is centred below t = 0.
+    first = max(text_width(count(arm.at_risk(0.0)), _SMALL) for arm in arms)
+    left = text_width("Censored before", _SMALL) + first / 2 + 6
     x = Scale(0.0, ticks[-1], left, width - _LABEL_WIDTH)
     y = Scale(0.0, 1.0, _TOP + height, _TOP)
     _headings(canvas, found)

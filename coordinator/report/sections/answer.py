@@ -1,6 +1,6 @@
 """The answer first: numbers at a glance, one sentence an endpoint, and what limits them."""
 
-from coordinator.report.blocks import Block, Fact, Facts, Section, Text
+from coordinator.report.blocks import Block, Fact, Facts, Row, Section, Table, Text
 from coordinator.report.choice import (
     binary_of,
     hazard_ratio,
@@ -13,13 +13,18 @@ from coordinator.report.wording import (
     interval,
     limits,
     moment,
+    months,
     p_phrase,
     percent,
     percent_interval,
+    span_unit,
 )
 from protocol.results.model import (
     BinaryResult,
+    Estimate,
     LandmarkContrast,
+    LandmarkPoint,
+    MeanTime,
     PopulationCard,
     Results,
     SurvivalResult,
@@ -56,8 +61,13 @@ def _found(results: Results, population: PopulationCard) -> list[Block]:
         Text((_who(results, population),)),
         Facts(tuple(facts)),
         *([Text(tuple(told))] if told else []),
+        *([_absolute(results, survival)] if any(map(_has_absolute, survival)) else []),
         Text(LIMITS, "limits"),
     ]
+
+
+def _has_absolute(found: SurvivalResult) -> bool:
+    return bool(found.landmark_contrasts or found.mean_time)
 
 
 def _who(results: Results, population: PopulationCard) -> str:
@@ -78,26 +88,23 @@ def _last_contrast(found: SurvivalResult) -> LandmarkContrast | None:
 def _survival_fact(found: SurvivalResult, unit: str) -> Fact:
     contrast = _last_contrast(found)
     events = f"{count(found.events.treated)} v {count(found.events.comparator)} events"
-    detail = [_ratio(found), events]
+    test = log_rank(found)
+    p = [f"log-rank {p_phrase(test.test.p_value)}"] if test else []
     if contrast is None:
-        return Fact(found.label, f"{_short_ratio(found)}", tuple(detail[1:]))
+        return Fact(found.label, _short_ratio(found), (*p, events))
     shares = [
         next((point.survival for point in arm if point.time == contrast.time), float("nan"))
         for arm in (found.landmarks.treated, found.landmarks.comparator)
     ]
     number = f"{percent(shares[0])} v {percent(shares[1])}"
-    return Fact(f"{found.label} at {moment(contrast.time, unit)}", number, tuple(detail))
+    return Fact(
+        f"{found.label} at {moment(contrast.time, unit)}", number, (_short_ratio(found), *p, events)
+    )
 
 
 def _short_ratio(found: SurvivalResult) -> str:
     hr = hazard_ratio(found)
     return f"HR {interval(hr.hazard_ratio, hr.conf_low, hr.conf_high)}" if hr else "no estimate"
-
-
-def _ratio(found: SurvivalResult) -> str:
-    test = log_rank(found)
-    p = f"; log-rank {p_phrase(test.test.p_value)}" if test else ""
-    return f"{_short_ratio(found)}{p}"
 
 
 def _binary_fact(found: BinaryResult) -> Fact:
@@ -110,36 +117,13 @@ def _binary_fact(found: BinaryResult) -> Fact:
 
 
 def _sentence(results: Results, found: SurvivalResult) -> str:
-    """Say one endpoint: absolute numbers first, then the ratio."""
-    unit = results.study.time_unit
-    said = f"{found.label}: " + (
-        f"{count(found.events.treated)} of {count(found.patients.treated)} patients had an event "
-        f"with {results.study.arms.treated} and {count(found.events.comparator)} of "
-        f"{count(found.patients.comparator)} with {results.study.arms.comparator}. "
+    """Say one endpoint: events first, then the ratio."""
+    arms = results.study.arms
+    return (
+        f"{found.label}: {count(found.events.treated)} of {count(found.patients.treated)} patients "
+        f"had an event with {arms.treated} and {count(found.events.comparator)} of "
+        f"{count(found.patients.comparator)} with {arms.comparator}. {_hazard_sentence(found)}"
     )
-    for contrast in found.landmark_contrasts:
-        said += f"At {moment(contrast.time, unit)} {_both(found, contrast.time)}, a difference of "
-        d = contrast.difference
-        points = interval(100 * d.estimate, 100 * d.conf_low, 100 * d.conf_high, 1)
-        said += f"{points.replace('(', 'percentage points (95 % CI ')}. "
-    if found.mean_time:
-        gain = found.mean_time.difference
-        horizon = moment(found.mean_time.horizon, unit)
-        said += (
-            f"Over {horizon} the mean time without the event differed by "
-            f"{interval(gain.estimate, gain.conf_low, gain.conf_high, 0)} {unit}s. "
-        )
-    return said + _hazard_sentence(found)
-
-
-def _both(found: SurvivalResult, time: int) -> str:
-    told = []
-    for arm in (found.landmarks.treated, found.landmarks.comparator):
-        point = next(point for point in arm if point.time == time)
-        drawn = next((lim for lim in point.limits if lim.kind == "log-log"), None)
-        low, high = (drawn.conf_low, drawn.conf_high) if drawn else (float("nan"),) * 2
-        told.append(percent_interval(point.survival, low, high))
-    return " v ".join(told)
 
 
 def _hazard_sentence(found: SurvivalResult) -> str:
@@ -150,3 +134,43 @@ def _hazard_sentence(found: SurvivalResult) -> str:
     p = f"; log-rank {p_phrase(test.test.p_value)}" if test else ""
     ends = limits(hr.conf_low, hr.conf_high)
     return f"The hazard ratio is {hr.hazard_ratio:.2f} (95 % CI {ends}{p})."
+
+
+def _absolute(results: Results, survival: tuple[SurvivalResult, ...]) -> Table:
+    """Lay absolute numbers out: survival at the landmarks and mean time, with differences."""
+    arms, unit = results.study.arms, results.study.time_unit
+    rows: list[Row] = []
+    for found in survival:
+        rows.append(Row((found.label,), "heading"))
+        rows += [_landmark_row(found, contrast, unit) for contrast in found.landmark_contrasts]
+        if found.mean_time:
+            rows.append(_mean_row(found.mean_time, unit))
+    header = ("", f"{arms.treated}", f"{arms.comparator}", "Difference (95 % CI)")
+    return Table("Absolute numbers", header, tuple(rows))
+
+
+def _landmark_row(found: SurvivalResult, contrast: LandmarkContrast, unit: str) -> Row:
+    d = contrast.difference
+    points = interval(100 * d.estimate, 100 * d.conf_low, 100 * d.conf_high, 1)
+    shares = [
+        _at(arm, contrast.time) for arm in (found.landmarks.treated, found.landmarks.comparator)
+    ]
+    return Row((f"At {moment(contrast.time, unit)}", *shares, f"{points} % points"), "level")
+
+
+def _at(arm: tuple[LandmarkPoint, ...], time: int) -> str:
+    point = next(point for point in arm if point.time == time)
+    drawn = next((lim for lim in point.limits if lim.kind == "log-log"), None)
+    if drawn is None:
+        return percent(point.survival)
+    return percent_interval(point.survival, drawn.conf_low, drawn.conf_high)
+
+
+def _mean_row(mean: MeanTime, unit: str) -> Row:
+    def told(e: Estimate) -> str:
+        limits_ = months(e.conf_low, unit), months(e.conf_high, unit)
+        return interval(months(e.estimate, unit), *limits_, 1)
+
+    what = f"Mean time up to {moment(mean.horizon, unit)}, {span_unit(unit)}"
+    arms = told(mean.arms.treated), told(mean.arms.comparator)
+    return Row((what, *arms, f"{told(mean.difference)}"), "level")

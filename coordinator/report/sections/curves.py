@@ -9,7 +9,14 @@ from coordinator.report.choice import (
     unadjusted_population,
 )
 from coordinator.report.figures.kaplan_meier import arms_of, kaplan_meier, ticks_of
-from coordinator.report.wording import count, interval, moment, months, percent
+from coordinator.report.wording import (
+    count,
+    interval,
+    moment,
+    months,
+    percent,
+    span_unit,
+)
 from protocol.results.model import QuantilePoint, Results, SurvivalResult
 
 SMALL_WIDTH, SMALL_HEIGHT = 600, 210
@@ -73,7 +80,9 @@ def median(points: tuple[QuantilePoint, ...], unit: str) -> str:
     point = next((p for p in points if p.share == 0.5), None)
     if point is None or point.estimate != point.estimate:
         return "not reached"
-    return f"{interval(point.estimate, point.conf_low, point.conf_high, 0)} {unit}s"
+    found = (months(t, unit) for t in (point.estimate, point.conf_low, point.conf_high))
+    estimate, low, high = found
+    return f"{interval(estimate, low, high, 1)} {span_unit(unit)}"
 
 
 def _risk_table(results: Results, found: SurvivalResult) -> Table:

@@ -65,7 +65,7 @@ def _coefficients(model: Propensity) -> Table:
             (
                 c.label,
                 interval(c.estimate, c.conf_low, c.conf_high, 3),
-                interval(*(_exp(v) for v in (c.estimate, c.conf_low, c.conf_high))),
+                interval(_exp(c.estimate), _exp(c.conf_low), _exp(c.conf_high)),
                 p_value(c.p_value),
             )
         )
@@ -139,7 +139,7 @@ def _designs(results: Results) -> Table:
         *(results.study.arms.comparator, "Largest |SMD|"),
     )
     rows = tuple(Row(_design_cells(results, design)) for design in results.designs)
-    return Table("Matched populations", header, rows, words=(0, 1, 2))
+    return Table("Matched populations", header, rows, words=(0, 1, 2, 5))
 
 
 def _design_cells(results: Results, design: MatchedDesign) -> tuple[str, ...]:

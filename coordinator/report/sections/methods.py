@@ -218,8 +218,8 @@ def reproducibility_section(results: Results) -> Section:
     again = (
         "riskset plan check PLAN shows the plan's name: it is the plan above only if the words and "
         "digits agree.",
-        "riskset simulate PLAN --sites EXTRACTS --out NEW repeats the study over the same extracts; "
-        "who fills the quotas of a match is drawn anew, unless the same --seed is given.",
+        "riskset simulate PLAN --sites EXTRACTS --out NEW repeats the study over the same "
+        "extracts; it draws who fills a quota anew, unless the same --seed is given.",
         "results.json holds every number of this page at full precision, and its schema is "
         "documented; the CSV tables hold the same, one estimate a row.",
     )

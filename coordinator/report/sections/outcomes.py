@@ -10,15 +10,18 @@ from coordinator.report.choice import (
     population_label,
 )
 from coordinator.report.figures.forest import ForestRow, forest
-from coordinator.report.sections.curves import median
 from coordinator.report.wording import (
     count,
     decimal,
     interval,
     moment,
+    months,
+    p_phrase,
     p_value,
     percent,
-    percent_interval,
+    span_unit,
+    stacked,
+    stacked_percent,
 )
 from protocol.results.model import (
     BinaryResult,
@@ -26,6 +29,7 @@ from protocol.results.model import (
     HazardRatio,
     LandmarkPoint,
     LogRankTest,
+    QuantilePoint,
     Results,
     SurvivalResult,
 )
@@ -39,10 +43,11 @@ def survival_section(results: Results) -> Section:
     endpoints = list(dict.fromkeys(found.endpoint for found in whole))
     if not endpoints:
         return Section("outcomes", "Outcomes", (Text(("The plan has no endpoint with a time.",)),))
-    blocks: list[Block] = [_forest_figure(results, whole, "populations")]
-    blocks.append(_ratios(results, whole))
-    for endpoint in endpoints:
-        blocks.append(_absolute(results, [r for r in whole if r.endpoint == endpoint]))
+    blocks: list[Block] = [
+        _forest_figure(results, whole, "populations"),
+        _ratios(results, whole),
+        *(_absolute(results, [r for r in whole if r.endpoint == name]) for name in endpoints),
+    ]
     main = main_population(results)
     levels = [r for r in results.survival if r.level and main and r.population == main.name]
     if levels:
@@ -66,7 +71,7 @@ def _absolute(results: Results, found: list[SurvivalResult]) -> Table:
     header = (
         *("Population and arm", "Events / n"),
         *(f"At {moment(time, unit)}" for time in landmarks),
-        *("Median", "Median follow-up"),
+        *(f"Median,\n{span_unit(unit)}", f"Follow-up,\n{span_unit(unit)}"),
     )
     rows: list[Row] = []
     for one in found:
@@ -95,10 +100,20 @@ def _arm_row(results: Results, found: SurvivalResult, side: str) -> Row:
         getattr(results.study.arms, side),
         f"{count(events)} / {count(n)}",
         *(_landmark(point) for point in getattr(found.landmarks, side)),
-        median(getattr(found.quantiles, side), unit),
-        "not reached" if math.isnan(follow_up) else moment(follow_up, unit),
+        _median(getattr(found.quantiles, side), unit),
+        "not reached" if math.isnan(follow_up) else decimal(months(follow_up, unit), 1),
     )
     return Row(cells, "level")
+
+
+def _median(points: tuple[QuantilePoint, ...], unit: str) -> str:
+    point = next((p for p in points if p.share == 0.5), None)
+    if point is None or math.isnan(point.estimate):
+        return "not reached"
+    estimate, low, high = (
+        months(time, unit) for time in (point.estimate, point.conf_low, point.conf_high)
+    )
+    return stacked(estimate, low, high, 1)
 
 
 def _landmark(point: LandmarkPoint) -> str:
@@ -107,77 +122,75 @@ def _landmark(point: LandmarkPoint) -> str:
         return "not followed so long"
     if drawn is None:
         return percent(point.survival)
-    return percent_interval(point.survival, drawn.conf_low, drawn.conf_high)
+    return stacked_percent(point.survival, drawn.conf_low, drawn.conf_high)
 
 
 def _difference_row(found: SurvivalResult) -> Row:
     cells = [
-        f"{_points(contrast.difference)}\nP {_p_text(contrast.p_value_cloglog)}"
+        f"{_points(contrast.difference)}\n{p_phrase(contrast.p_value_cloglog)}"
         for contrast in found.landmark_contrasts
     ]
-    return Row(("Difference, percentage points", "", *cells, "", ""), "minor")
+    return Row(("Difference, % points", "", *cells, "", ""), "minor")
 
 
 def _points(d: Estimate) -> str:
-    return interval(100 * d.estimate, 100 * d.conf_low, 100 * d.conf_high, 1)
-
-
-def _p_text(p: float) -> str:
-    text = p_value(p)
-    return text if text[0] in "<>n" else f"= {text}"
+    return stacked(100 * d.estimate, 100 * d.conf_low, 100 * d.conf_high, 1)
 
 
 def _ratios(results: Results, found: list[SurvivalResult]) -> Table:
     unit = results.study.time_unit
     header = (
-        *("Population", "Events / n\ntreated v comparator", "HR (95 % CI)", "Log-rank P"),
-        *("HR by hospital\n(95 % CI)", "Log-rank P\nby hospital"),
-        *("HR, pair-robust\n(95 % CI)", f"Difference in mean\ntime, {unit}s"),
+        *("Population", "Events / n\ntreated", "Events / n\ncomparator"),
+        *("HR\nP: log-rank", "HR by hospital\nP: log-rank", "HR, pair-robust\nP: Wald"),
+        f"Mean time gained\n{span_unit(unit)}",
     )
     rows: list[Row] = []
     for one in found:
         if one.endpoint not in {r.endpoint for r in found[: found.index(one)]}:
             rows.append(Row((one.label,), "heading"))
-        rows.append(Row((_population_cell(results, one.population), *_ratio_cells(one))))
+        rows.append(Row((_population_cell(results, one.population), *_ratio_cells(one, unit))))
     return Table(
         "Comparison of the arms",
         header,
         tuple(rows),
         notes=(
-            "Hazard ratios of treated against comparator by Cox regression, Efron's ties; P of the "
-            "two-sided log-rank test. By hospital: hazards of each hospital's own. Pair-robust: "
-            "variance that allows for matched pairs to resemble each other. Mean time: area under "
-            "the curve up to the plan's horizon.",
+            "Hazard ratios of treated against comparator by Cox regression, Efron's ties, with "
+            "95 % intervals. By hospital: hazards of each hospital's own. Pair-robust: "
+            "variance that allows for matched pairs to resemble each other. Mean time gained: area "
+            "between the curves up to the plan's horizon.",
         ),
     )
 
 
-def _ratio_cells(found: SurvivalResult) -> tuple[str, ...]:
+def _gain(found: SurvivalResult, unit: str) -> str:
+    if found.mean_time is None:
+        return ABSENT
+    gain = found.mean_time.difference
+    estimate, low, high = (
+        months(time, unit) for time in (gain.estimate, gain.conf_low, gain.conf_high)
+    )
+    return f"{stacked(estimate, low, high, 1)}\n{p_phrase(gain.p_value)}"
+
+
+def _ratio_cells(found: SurvivalResult, unit: str) -> tuple[str, ...]:
     e, n = found.events, found.patients
-    gain = found.mean_time.difference if found.mean_time else None
-    told = interval(gain.estimate, gain.conf_low, gain.conf_high, 0) if gain else ABSENT
-    if gain:
-        told += f"\nP {_p_text(gain.p_value)}"
     first = hazard_ratio(found)
     return (
-        f"{count(e.treated)} / {count(n.treated)} v {count(e.comparator)} / {count(n.comparator)}",
-        _ratio(first) if first else f"not estimable\n{found.not_estimable}",
-        _test_p(log_rank(found)),
-        _ratio(hazard_ratio(found, "efron by hospital")),
-        _test_p(log_rank(found, by_hospital=True)),
-        _ratio(hazard_ratio(found, "efron pair-robust")),
-        told,
+        f"{count(e.treated)} / {count(n.treated)}",
+        f"{count(e.comparator)} / {count(n.comparator)}",
+        _ratio(first, log_rank(found)) if first else "not estimable",
+        _ratio(hazard_ratio(found, "efron by hospital"), log_rank(found, by_hospital=True)),
+        _ratio(hazard_ratio(found, "efron pair-robust"), None),
+        _gain(found, unit),
     )
 
 
-def _ratio(ratio: HazardRatio | None) -> str:
+def _ratio(ratio: HazardRatio | None, test: LogRankTest | None) -> str:
+    """Write a ratio over its interval over a P value: the test's, or the ratio's own."""
     if ratio is None:
         return ABSENT
-    return interval(ratio.hazard_ratio, ratio.conf_low, ratio.conf_high)
-
-
-def _test_p(test: LogRankTest | None) -> str:
-    return ABSENT if test is None else p_value(test.test.p_value)
+    p = ratio.p_value if test is None else test.test.p_value
+    return f"{stacked(ratio.hazard_ratio, ratio.conf_low, ratio.conf_high)}\n{p_phrase(p)}"
 
 
 def _forest_figure(results: Results, found: list[SurvivalResult], what: str) -> Figure:
@@ -247,7 +260,7 @@ def binary_section(results: Results) -> Section | None:
         return None
     arms = results.study.arms
     header = (
-        *("Population", arms.treated, arms.comparator, "Risk difference,\npercentage points"),
+        *("Population", arms.treated, arms.comparator, "Difference\n% points"),
         *("Risk ratio", "Odds ratio", "P\nχ²", "P\nFisher"),
     )
     rows: list[Row] = []
@@ -260,8 +273,8 @@ def binary_section(results: Results) -> Section | None:
         header,
         tuple(rows),
         notes=(
-            "Patients with the outcome of those assessed; 95 % intervals in brackets. χ²: Pearson's "
-            "test, uncorrected; Fisher: exact, two-sided.",
+            "Patients with the outcome of those assessed; 95 % intervals below. χ²: Pearson's, "
+            "uncorrected; Fisher: exact, two-sided.",
         ),
     )
     return Section("binary", "Outcomes without a time", (table,))
@@ -273,8 +286,8 @@ def _risks(found: BinaryResult) -> tuple[str, ...]:
         _share(found, "treated"),
         _share(found, "comparator"),
         _points(d),
-        interval(rr.estimate, rr.conf_low, rr.conf_high),
-        interval(odds.estimate, odds.conf_low, odds.conf_high),
+        stacked(rr.estimate, rr.conf_low, rr.conf_high),
+        stacked(odds.estimate, odds.conf_low, odds.conf_high),
         p_value(found.chi_square.p_value),
         p_value(found.fisher_p),
     )
@@ -284,7 +297,7 @@ def _share(found: BinaryResult, side: str) -> str:
     events, n = getattr(found.events, side), getattr(found.patients, side)
     unassessed = getattr(found.unassessed, side)
     more = f"\n{count(unassessed)} not assessed" if unassessed else ""
-    return f"{count(events)} / {count(n)} ({percent(getattr(found.risk, side))}){more}"
+    return f"{count(events)} / {count(n)}\n{percent(getattr(found.risk, side))}{more}"
 
 
 def checks_section(results: Results) -> Section | None:
