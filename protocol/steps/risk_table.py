@@ -61,6 +61,17 @@ class Events:
         return RiskTable(self.events[0], censored, self.grid.times, self.weights)
 
 
+@dataclass(frozen=True, eq=False)
+class _Assessed:
+    """A hospital's patients of the population whose time and status are known, one entry each."""
+
+    cell: NDArray[np.int64]
+    arm: NDArray[np.intp]
+    status: NDArray[np.int64]
+    weight: NDArray[np.float64] | None
+    unassessed: NDArray[np.int64]
+
+
 @dataclass(frozen=True)
 class RiskTableStep(Silent):
     """Events and censorings by arm and grid time.
@@ -100,21 +111,18 @@ class RiskTableStep(Silent):
 
     def local(self, cohort: Cohort) -> Release:
         """Count this hospital's patients. Run by a hospital."""
-        time, status = event_status(self.plan, self.endpoint, cohort)
-        members = self._members(cohort)
-        assessed = members & (status >= 0)
-        cell, arm = self._grid.cell(time[assessed]), cohort.arm[assessed]
-        others = np.zeros((len(self.endpoint.competing), 2, self._grid.cells), dtype=np.int64)
-        competing = status[assessed] >= 2
-        np.add.at(others, (status[assessed][competing] - 2, arm[competing], cell[competing]), 1)
-        table = self.own_table(cohort)
+        seen = self._assessed(cohort)
+        # Status 0 is a censoring, 1 the event, 2 and on the competing causes.
+        counts = np.zeros((2 + len(self.endpoint.competing), 2, self._grid.cells), dtype=np.int64)
+        np.add.at(counts, (seen.status, seen.arm, seen.cell), 1)
         release: dict[str, NDArray[np.int64] | NDArray[np.float64]] = {
-            "events": np.concatenate([table.events[None], others]),
-            "censored": table.censored - others.sum(axis=0),
-            "unassessed": np.bincount(cohort.arm[members & (status < 0)], minlength=2),
+            "events": counts[1:],
+            "censored": counts[0],
+            "unassessed": seen.unassessed,
         }
-        if table.weights is not None:
-            release["weights"] = np.array([getattr(table.weights, f) for f in WEIGHT_FIELDS])
+        if seen.weight is not None:
+            weights = self._tabulated(seen).weights
+            release["weights"] = np.array([getattr(weights, f) for f in WEIGHT_FIELDS])
         return release
 
     def learn(self, opened: Opened) -> Events:
@@ -136,15 +144,24 @@ class RiskTableStep(Silent):
 
     def own_table(self, cohort: Cohort) -> RiskTable:
         """Tabulate the hospital's own patients, competing causes as censorings."""
-        time, status = event_status(self.plan, self.endpoint, cohort)
-        assessed = self._members(cohort) & (status >= 0)
-        weight = self.population.weights(cohort)[assessed] if self.population.weighted else None
-        cell, arm = self._grid.cell(time[assessed]), cohort.arm[assessed].astype(np.intp)
-        event = (status[assessed] == 1).astype(np.intp)
-        return tabulate(self._grid.times, cell, arm, event, weight)
+        return self._tabulated(self._assessed(cohort))
 
-    def _members(self, cohort: Cohort) -> Flags:
-        return (self.population.weights(cohort) > 0) & self.level.flags(self.plan, cohort)
+    def _assessed(self, cohort: Cohort) -> _Assessed:
+        time, status = event_status(self.plan, self.endpoint, cohort)
+        weights = self.population.weights(cohort)  # asked once: a lottery may stand behind it
+        members = (weights > 0) & self.level.flags(self.plan, cohort)
+        there = members & (status >= 0)
+        return _Assessed(
+            cell=self._grid.cell(time[there]),
+            arm=cohort.arm[there].astype(np.intp),
+            status=status[there],
+            weight=weights[there] if self.population.weighted else None,
+            unassessed=np.bincount(cohort.arm[members & ~there], minlength=2),
+        )
+
+    def _tabulated(self, seen: _Assessed) -> RiskTable:
+        event = (seen.status == 1).astype(np.intp)
+        return tabulate(self._grid.times, seen.cell, seen.arm, event, seen.weight)
 
     @property
     def _grid(self) -> Grid:
