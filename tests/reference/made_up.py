@@ -23,9 +23,6 @@ DICTIONARY: Words = {
     "treatment": {"column": "group", "treated": "new", "control": ["old", "none"]},
     "time_unit": "day",
     "endpoints": {"os": {"time": "days", "status": "ended", "event": "dead"}},
-    "competing": {
-        "time": "days", "status": "how", "censor": 0, "causes": {"tumour grew": 1, "heart": 2},
-    },
     "binary_outcomes": ["bleeding"],
     "ps_covariates": COVARIATES,
     "exact_match": ["female", "grade"],
@@ -34,6 +31,11 @@ DICTIONARY: Words = {
     "id_column": "id",
     "site_column": "site",
     "missing": "empty field",
+}  # fmt: skip
+
+
+CAUSES: Words = {
+    "time": "days", "status": "how", "censor": 0, "causes": {"tumour grew": 1, "heart": 2},
 }  # fmt: skip
 
 

@@ -31,8 +31,7 @@ Results = dict[str, Any]
 IN_MONTHS = dictionary(time_unit="month", landmarks_days=[3, 9.5], tau_days=9.5)
 TELLING = ["ps.main.coef", "surv.os.cox.efron", "surv.os.survdiff.rho0.strata_site"]
 CASES: dict[str, tuple[Records, Words, list[str]]] = {
-    "three groups": (records(), dictionary(), TELLING),
-    "ids with gaps": (numbered(records()), dictionary(), TELLING),
+    "three groups, ids with gaps": (numbered(records()), dictionary(), TELLING),
     "months": (months(records()), IN_MONTHS, TELLING),
     "times without end": (endless(records()), IN_MONTHS, TELLING),
     "missing fields": (with_holes(records(sizes=(60, 50, 40))), dictionary(), TELLING),
@@ -155,12 +154,12 @@ def test_columns_that_the_model_cannot_hold_are_null(tmp_path: Path) -> None:
 
 
 def test_what_is_not_in_the_dictionary_is_not_answered(tmp_path: Path) -> None:
-    words = dictionary(endpoints=None, competing=None, binary_outcomes=None, tau_days=None)
+    words = dictionary(endpoints=None, binary_outcomes=None, tau_days=None)
     groups = {name.split(".")[0] for name in answer(write(tmp_path / "case", records(), words))}
     assert groups == {"ps", "balance", "weights", "tests"}
     words = dictionary(ps_covariates=None, landmarks_days=None, tau_days=None)
     found = answer(write(tmp_path / "other", records(), words))
-    assert {name.split(".")[0] for name in found} == {"tests", "surv", "cr"}
+    assert {name.split(".")[0] for name in found} == {"tests", "surv"}
     assert not any("landmark" in name or "rmst" in name for name in found)
 
 
@@ -173,7 +172,8 @@ def test_nobody_has_the_event(tmp_path: Path) -> None:
 
 
 def test_nobody_has_a_time(tmp_path: Path) -> None:
-    found = answer(write(tmp_path / "case", [row | {"days": None} for row in records()]))
+    rows = [row | {"days": None} for row in records()]
+    found = answer(write(tmp_path / "case", rows, dictionary(competing=made_up.CAUSES)))
     assert "ps.main.coef" in found
     assert not any(name.startswith(("surv", "cr")) for name in found)
 
@@ -210,7 +210,7 @@ def test_causes_are_known_by_value_not_by_name(tmp_path: Path) -> None:
     """An unlisted cause is a censoring to each of the listed ones."""
     rows = records()
     rows[0]["how"] = 9
-    found = answer(write(tmp_path / "case", rows))
+    found = answer(write(tmp_path / "case", rows, dictionary(competing=made_up.CAUSES)))
     for cause, value in (("tumour grew", 1), ("heart", 2)):
         words = dictionary(endpoints={"os": {"time": "days", "status": "how", "event": value}})
         cox = found[f"cr.{cause}.causespecific_cox"]
@@ -226,13 +226,13 @@ def test_selections(tmp_path: Path) -> None:
     folder = write(tmp_path / "case", rows)
     found = answer(made_up.select(folder, {
         "some": {row["id"]: 1 for row in chosen}, "weighted": weights, "nobody": {},
-        **{f"more{k}": {row["id"]: 1 for row in rows[k:]} for k in range(5)},
+        **{f"more{k}": {row["id"]: 1 for row in rows[k:]} for k in range(4)},
     }))  # fmt: skip
     referee = Referee(chosen, dictionary())
     assert found["match.some.os.logrank"]["chisq"] == pytest.approx(referee.log_rank())
     cox = found["match.some.os.cox.robust_id"]
     assert (cox["coef"], cox["se"]) == pytest.approx(referee.hazard_ratio(), rel=1e-6)
-    assert found["match.more4.os.cox.robust_id"]["n"] == len(rows) - 4
+    assert found["match.more3.os.cox.robust_id"]["n"] == len(rows) - 3
     at_start = found["match.weighted.os.landmark.arm0"]["n_risk"][0]
     heavy = [row for row in rows[:50] if row["group"] != "new" and row["days"] >= 100]
     assert at_start == pytest.approx(sum(weights[row["id"]] for row in heavy))
