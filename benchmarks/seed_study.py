@@ -40,7 +40,6 @@ def measure(runs: int) -> Section:
     whole = median(lambda: play(seed_plan(), seed_cohorts(), SEED), runs)
     reading = median(read_cohorts, runs)
     folding = median(lambda: results(seed_play()), runs)
-    pooled.whole_study(frozen())
     rows = median(lambda: pooled.whole_study(frozen()), runs)
     ours = reading.wall + whole.wall + folding.wall
     parts = parts_of_play().seconds
