@@ -1,7 +1,7 @@
 """Writes results as files and reads them back: `results.json`, tidy tables, all of them or none.
 
 The JSON Schema of `results.json` follows from the dataclasses of `protocol.results.model` and
-lies beside this module. Tables are laid out in `coordinator.report.tidy`.
+lies in `coordinator/report`. Tables are laid out in `coordinator.report.tidy`.
 """
 
 import csv
@@ -24,6 +24,8 @@ from protocol.errors import Exit, FederationError
 from protocol.results.model import SCHEMA, Results
 
 RESULTS = "results.json"
+SCHEMA_FILE = Path(__file__).parent / "report" / "results.schema.json"
+"""The schema as it is shipped; `results_schema` makes it."""
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -190,6 +192,11 @@ def results_schema() -> Json:
     definitions: dict[str, Json] = {}
     top = _schema(Results, definitions)
     return {"$schema": DRAFT, "title": SCHEMA, **_mapping(top), "$defs": definitions}
+
+
+def schema_text() -> str:
+    """Write the schema as the file that is shipped."""
+    return json.dumps(results_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
 def _mapping(value: Json) -> Mapping[str, Json]:

@@ -117,5 +117,9 @@ def _interval(canvas: Canvas, row: ForestRow, x: Scale, y: float, most: float) -
 
 def _favours(canvas: Canvas, x: Scale, y: float, treated: str, comparator: str) -> None:
     one = x(0.0)
-    canvas.text(one - 10, y, f"← favours {treated}", colour=MUTED, size=_SMALL, anchor="end")
-    canvas.text(one + 10, y, f"favours {comparator} →", colour=MUTED, size=_SMALL)
+    for arm, place, anchor in ((treated, one - 10, "end"), (comparator, one + 10, "start")):
+        told = f"favours {arm}"
+        if text_width(told, _SMALL) > min(place, canvas.width - place) - 20:
+            told = "favours treated" if anchor == "end" else "favours comparator"
+        words = f"← {told}" if anchor == "end" else f"{told} →"
+        canvas.text(place, y, words, colour=MUTED, size=_SMALL, anchor=anchor)

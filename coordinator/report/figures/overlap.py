@@ -53,17 +53,17 @@ def overlap(histogram: Histogram, arms: Pair[str], *, width: float = 760) -> str
     _bars(canvas, shown.edges, shown.patients.comparator, (x, y), hatch, up=False)
     canvas.line(x.first, y(0), x.last, y(0), colour=INK)
     _label(
-        canvas, (x.last + 12, _TOP + 22), arms.treated, sum(shown.patients.treated), TREATED_TEXT
+        canvas, (x.last + 12, _TOP + 14), arms.treated, sum(shown.patients.treated), TREATED_TEXT
     )
     bottom = _TOP + 2 * _HALF
     _label(
         canvas,
-        (x.last + 12, bottom - 34),
+        (x.last + 12, y(0) + 24),
         arms.comparator,
         sum(shown.patients.comparator),
         COMPARATOR_TEXT,
     )
-    _probabilities(canvas, x, bottom, arms.treated)
+    _probabilities(canvas, x, bottom)
     return canvas.svg(bottom + 48)
 
 
@@ -103,7 +103,7 @@ def _label(
     canvas.text(x, top + 16 * len(lines), f"n = {count(patients)}", colour=MUTED)
 
 
-def _probabilities(canvas: Canvas, x: Scale, y: float, treated: str) -> None:
+def _probabilities(canvas: Canvas, x: Scale, y: float) -> None:
     """Mark probabilities where their logits lie, leaving out those without room."""
     taken = -math.inf
     for share in SHARES:
@@ -112,5 +112,5 @@ def _probabilities(canvas: Canvas, x: Scale, y: float, treated: str) -> None:
             canvas.line(place, y, place, y + 5)
             canvas.text(place, y + 20, f"{100 * share:g} %", colour=MUTED, anchor="middle")
             taken = place
-    words = f"Probability of “{treated}” given the covariates (axis: logit)"
+    words = "Propensity score: probability of the treated arm (axis: logit)"
     canvas.text((x.first + x.last) / 2, y + 40, words, colour=MUTED, anchor="middle")

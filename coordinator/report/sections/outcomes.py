@@ -69,7 +69,7 @@ def _absolute(results: Results, found: list[SurvivalResult]) -> Table:
     unit = results.study.time_unit
     landmarks = [point.time for point in found[0].landmarks.treated]
     header = (
-        *("Population and arm", "Events / n"),
+        *("Population and arm", "Events / n"),
         *(f"At {moment(time, unit)}" for time in landmarks),
         *(f"Median,\n{span_unit(unit)}", f"Follow-up,\n{span_unit(unit)}"),
     )
@@ -140,7 +140,7 @@ def _points(d: Estimate) -> str:
 def _ratios(results: Results, found: list[SurvivalResult]) -> Table:
     unit = results.study.time_unit
     header = (
-        *("Population", "Events / n\ntreated", "Events / n\ncomparator"),
+        *("Population", "Events / n\ntreated", "Events / n\ncomparator"),
         *("HR\nP: log-rank", "HR by hospital\nP: log-rank", "HR, pair-robust\nP: Wald"),
         f"Mean time gained\n{span_unit(unit)}",
     )
@@ -251,7 +251,7 @@ def _forest_table(rows: list[ForestRow]) -> Table:
         )
         for row in rows
     ]
-    return Table("Hazard ratios", ("", "Events / n", "HR (95 % CI)"), tuple(told))
+    return Table("Hazard ratios", ("", "Events / n", "HR (95 % CI)"), tuple(told))
 
 
 def binary_section(results: Results) -> Section | None:

@@ -75,7 +75,8 @@ def table_one_section(results: Results) -> Section:
         )
         for other in others
     ]
-    return Section("table-1", "Patients before and after matching", tuple(blocks))
+    title = "Patients before and after matching" if matched else "Patients by arm"
+    return Section("table-1", title, tuple(blocks))
 
 
 def _table_one(results: Results, before: TableOne, after: TableOne | None) -> Table:

@@ -9,7 +9,7 @@ from protocol.plan.profiles import PROFILES
 from protocol.results.model import Leaving, Results
 
 OPEN = (
-    "Profile `open`: there are no disclosure rules. It runs only where all rows are on one "
+    "Profile “open”: there are no disclosure rules. It runs only where all rows are on one "
     "machine, for simulations and tests."
 )
 
@@ -56,6 +56,8 @@ def _statement(results: Results) -> Iterable[str]:
             "This is a simulation: all rows were on one machine, so whoever ran it could see them. "
             "What follows tells what would have left each hospital in a real federation."
         )
+        if len(study.hospitals) < 3:
+            yield "With fewer than three hospitals masks hide nothing: each total tells one hospital the other's numbers."
     numbers = sum(one.numbers for one in results.leaving)
     size = sum(one.bytes for one in results.leaving)
     trips = max((one.trip for one in results.leaving), default=0)
@@ -81,7 +83,7 @@ def _profile(name: str) -> str:
         return OPEN
     profile = PROFILES[name]
     return (
-        f"Profile `{name}`, meant for {profile.meant_for}. {profile.totals} {profile.grid} "
+        f"Profile “{name}”, meant for {profile.meant_for}. {profile.totals} {profile.grid} "
         f"Two populations may differ by {profile.difference} patients, and not by fewer."
     )
 

@@ -1,0 +1,237 @@
+"""A small study's results, written by hand: ten patients against eight, one endpoint each."""
+
+import math
+from dataclasses import replace
+
+from protocol.results.model import (
+    SCHEMA,
+    BalanceRow,
+    BinaryResult,
+    Coefficient,
+    Confounding,
+    CurvePoints,
+    Estimate,
+    Exclusion,
+    Flow,
+    HazardRatio,
+    Histogram,
+    LandmarkContrast,
+    LandmarkPoint,
+    Leaving,
+    Limits,
+    LogRankTest,
+    MatchedDesign,
+    MeanTime,
+    Missing,
+    Pair,
+    PopulationCard,
+    Propensity,
+    ProportionalHazards,
+    QuantilePoint,
+    Results,
+    StudyCard,
+    Summary,
+    SurvivalResult,
+    TableOne,
+    TableRow,
+    Test,
+)
+
+NAN = math.nan
+
+# Comparator: 10 patients, events at 100, 200 and 400 days; two leave at 300, five at 500.
+COMPARATOR = CurvePoints(
+    times=(100.0, 200.0, 300.0, 400.0, 500.0),
+    at_risk=(10.0, 9.0, 8.0, 6.0, 5.0),
+    events=(1.0, 1.0, 0.0, 1.0, 0.0),
+    censored=(0.0, 0.0, 2.0, 0.0, 5.0),
+    survival=(0.9, 0.8, 0.8, 2 / 3, 2 / 3),
+    std_error=(0.09, 0.12, 0.12, 0.16, 0.16),
+    conf_low=(0.47, 0.41, 0.41, 0.28, 0.28),
+    conf_high=(0.99, 0.95, 0.95, 0.88, 0.88),
+    cumulative_hazard=(0.1, 0.21, 0.21, 0.38, 0.38),
+)
+# Treated: 8 patients, one event at 200 days, the others leave at 600.
+TREATED = CurvePoints(
+    times=(200.0, 600.0),
+    at_risk=(8.0, 7.0),
+    events=(1.0, 0.0),
+    censored=(0.0, 7.0),
+    survival=(0.875, 0.875),
+    std_error=(0.12, 0.12),
+    conf_low=(0.39, 0.39),
+    conf_high=(0.98, 0.98),
+    cumulative_hazard=(0.125, 0.125),
+)
+EMPTY = CurvePoints((), (), (), (), (), (), (), (), ())
+
+
+def study() -> StudyCard:
+    return StudyCard(
+        id="small",
+        title="A small study",
+        purpose="Does it work?",
+        people=("A Person, statistician",),
+        time_unit="day",
+        profile="exact",
+        plan_digest="ab" * 32,
+        plan_handle="maple-otter-quartz abababab",
+        program="1",
+        roster_digest="cd" * 32,
+        run_id="ef" * 16,
+        chain="01" * 32,
+        hospitals=("H1", "H2", "H3"),
+        simulated=True,
+        arms=Pair("Old", "New"),
+    )
+
+
+def _estimate(value: float) -> Estimate:
+    return Estimate(value, 0.1, value - 0.2, value + 0.2, 0.04)
+
+
+def _point(survival: float) -> LandmarkPoint:
+    limits = (Limits("plain", 0.1, 0.9), Limits("log-log", 0.2, 0.8))
+    return LandmarkPoint(365, 365.0, 6.0, survival, 0.1, limits)
+
+
+def survival(population: str = "matched") -> SurvivalResult:
+    ratio = HazardRatio("efron", -0.5, 0.25, 0.61, 0.37, 0.99, -2.0, 0.0455, 4.1, 4.2)
+    test = LogRankTest("log-rank", Pair(3.0, 1.0), Pair(2.2, 1.8), 0.9, Test(4.0, 1, 0.0455))
+    return SurvivalResult(
+        endpoint="os",
+        label="Overall survival",
+        population=population,
+        level="",
+        patients=Pair(10, 8),
+        events=Pair(3, 1),
+        unassessed=Pair(0, 0),
+        curves=Pair(COMPARATOR, TREATED),
+        quantiles=Pair(
+            (QuantilePoint(0.5, 487.0, 100.0, NAN),), (QuantilePoint(0.5, NAN, NAN, NAN),)
+        ),
+        follow_up=Pair(500.0, 600.0),
+        landmarks=Pair((_point(0.8),), (_point(0.875),)),
+        landmark_contrasts=(LandmarkContrast(365, _estimate(0.075), 0.61),),
+        mean_time=MeanTime(365.0, Pair(_estimate(330.0), _estimate(350.0)), _estimate(20.0), False),
+        log_rank=(test, replace(test, name="log-rank by hospital")),
+        hazard_ratios=(ratio, replace(ratio, method="efron by hospital", hazard_ratio=0.66)),
+        proportional_hazards=(ProportionalHazards("km", Test(0.1, 1, 0.75)),),
+        e_value=Confounding(2.66, 1.11),
+        not_estimable="",
+    )
+
+
+def binary() -> BinaryResult:
+    return BinaryResult(
+        endpoint="harm",
+        label="Harm",
+        population="matched",
+        level="",
+        patients=Pair(10, 8),
+        events=Pair(2, 1),
+        unassessed=Pair(0, 0),
+        risk=Pair(0.2, 0.125),
+        risk_difference=Estimate(-0.075, NAN, -0.4, 0.25, NAN),
+        risk_ratio=Estimate(0.625, NAN, 0.07, 5.7, NAN),
+        odds_ratio=Estimate(0.571, NAN, 0.0, math.inf, NAN),
+        chi_square=Test(0.18, 1, 0.671),
+        chi_square_yates=Test(0.0, 1, 1.0),
+        fisher_p=1.0,
+    )
+
+
+def _row(variable: str, level: str = "") -> TableRow:
+    number = not level
+    mean, share = (60.5, NAN) if number else (NAN, 0.5)
+    one = Summary(5, 1, mean, 9.0 if number else NAN, 55.0, 60.0, 66.0, share)
+    unit = "year" if number else ""
+    return TableRow(variable, variable.title(), level, unit, number, Pair(one, one), -0.2, None)
+
+
+def _table_one(population: str) -> TableOne:
+    rows = (_row("age"), _row("stage", "I"), _row("stage", "II"))
+    return TableOne(population, Pair(12, 8), rows)
+
+
+def _balance(population: str, smd: float) -> BalanceRow:
+    label = "Age <years>"
+    return BalanceRow(population, "age", label, Pair(60.0, 61.0), smd, smd, smd, 1.1)
+
+
+def _propensity() -> Propensity:
+    found = Coefficient("age", "Age", 0.02, 0.01, 0.0, 0.04, 2.0, 0.0455)
+    return Propensity(
+        stopped="",
+        penalty="none",
+        patients=20,
+        treated=8,
+        coefficients=(replace(found, term="(Intercept)", label="Intercept"), found),
+        dropped=(),
+        deviance=20.0,
+        null_deviance=27.0,
+        c_statistic=0.7,
+        logit_mean=-0.4,
+        logit_sd=0.9,
+        trips=5,
+        one_shot=(0.1, 0.2),
+        local_fits=3,
+        heterogeneity=Test(3.0, 4, 0.56),
+        preference=Test(1.0, 2, 0.61),
+    )
+
+
+def _design() -> MatchedDesign:
+    return MatchedDesign(
+        name="matched",
+        label="Matched",
+        method="pooled-quota",
+        ratio=1,
+        caliper_sd=0.2,
+        caliper=0.18,
+        focal="New",
+        matched=Pair(10, 8),
+        left_out=Pair(2, 0),
+        key_number=3,
+        imbalance_by_key=(0.2, 0.15, 0.1),
+        reason="",
+    )
+
+
+def results() -> Results:
+    """Give the whole study."""
+    return Results(
+        schema=SCHEMA,
+        study=study(),
+        flow=Flow(
+            rows=25,
+            excluded=(Exclusion("Too young", 5),),
+            patients=Pair(12, 8),
+            complete=Pair(11, 8),
+            missing=(Missing("age", "Age", Pair(1, 0)),),
+        ),
+        propensity=_propensity(),
+        overlap=Histogram((-2.0, -1.0, 0.0, 1.0), Pair((5, 4, 2), (1, 3, 4))),
+        designs=(_design(),),
+        populations=(
+            PopulationCard("all", "all patients", "unadjusted comparison", Pair(12, 8)),
+            PopulationCard("matched", "Matched", "effect in the New arm", Pair(10, 8)),
+        ),
+        left_out=(),
+        table_one=(_table_one("complete"), _table_one("matched")),
+        balance=(_balance("complete", -0.3), _balance("matched", 0.05)),
+        survival=(survival("all"), survival()),
+        binary=(binary(),),
+        leaving=(
+            Leaving(1, "lock/1", "", "a public commitment, no data", 0, 16, False),
+            Leaving(2, "flow/1", "", "rows of the extract; patients, by arm", 9, 88, False),
+            Leaving(3, "flow/1", "", "patients, by arm", 2, 40, True),
+        ),
+    )
+
+
+def nothing() -> Results:
+    """Give a study that could look at nothing."""
+    full = results()
+    flow = Flow(0, (), Pair(0, 0), Pair(0, 0), ())
+    return Results(SCHEMA, full.study, flow, None, None, (), (), (), (), (), (), (), ())
