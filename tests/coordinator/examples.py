@@ -96,8 +96,8 @@ def _point(survival: float) -> LandmarkPoint:
 
 
 def survival(population: str = "matched") -> SurvivalResult:
-    ratio = HazardRatio("efron", -0.5, 0.25, 0.61, 0.37, 0.99, -2.0, 0.0455, 4.1, 4.2)
-    test = LogRankTest("log-rank", Pair(3.0, 1.0), Pair(2.2, 1.8), 0.9, Test(4.0, 1, 0.0455))
+    ratio = HazardRatio("efron", -0.5, 0.25, 0.61, 0.37, 0.99, -2.0, 0.0464, 4.1, 4.2)
+    test = LogRankTest("log-rank", Pair(3.0, 1.0), Pair(2.2, 1.8), 0.9, Test(4.0, 1, 0.0464))
     return SurvivalResult(
         endpoint="os",
         label="Overall survival",
@@ -160,7 +160,7 @@ def _balance(population: str, smd: float) -> BalanceRow:
 
 
 def _propensity() -> Propensity:
-    found = Coefficient("age", "Age", 0.02, 0.01, 0.0, 0.04, 2.0, 0.0455)
+    found = Coefficient("age", "Age", 0.02, 0.01, 0.0, 0.04, 2.0, 0.0464)
     return Propensity(
         stopped="",
         penalty="none",

@@ -13,6 +13,7 @@ from coordinator.report.figures.canvas import (
     Canvas,
     Scale,
     nice_step,
+    text_width,
     wrap,
 )
 from coordinator.report.wording import count
@@ -20,8 +21,8 @@ from protocol.results.model import Histogram, Pair
 
 MOST_BARS = 40
 SHARES = (0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
-_TOP, _LEFT, _RIGHT, _HALF = 16, 46, 130, 120
-_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 50_000, 1_000_000)
+_TOP, _RIGHT, _HALF = 16, 130, 120
+_STEPS = tuple(digit * 10**power for power in range(7) for digit in (1, 2, 5))
 
 
 def merged(histogram: Histogram, most: int = MOST_BARS) -> Histogram:
@@ -45,7 +46,8 @@ def overlap(histogram: Histogram, arms: Pair[str], *, width: float = 760) -> str
     highest = max((*shown.patients.treated, *shown.patients.comparator, 1))
     step = nice_step(highest, 4, _STEPS)
     most = step * math.ceil(highest / step)
-    x = Scale(shown.edges[0], shown.edges[-1], _LEFT, width - _RIGHT)
+    left = text_width(count(most)) + 14
+    x = Scale(shown.edges[0], shown.edges[-1], left, width - _RIGHT)
     y = Scale(0, most, _TOP + _HALF, _TOP)
     _grid(canvas, x, y, step)
     hatch = canvas.hatched("hatch", COMPARATOR)

@@ -57,7 +57,10 @@ def _statement(results: Results) -> Iterable[str]:
             "What follows tells what would have left each hospital in a real federation."
         )
         if len(study.hospitals) < 3:
-            yield "With fewer than three hospitals masks hide nothing: each total tells one hospital the other's numbers."
+            yield (
+                "With fewer than three hospitals masks hide nothing: each could work out the "
+                "other's numbers from the total."
+            )
     numbers = sum(one.numbers for one in results.leaving)
     size = sum(one.bytes for one in results.leaving)
     trips = max((one.trip for one in results.leaving), default=0)
