@@ -194,5 +194,42 @@ def histogram_quantile(counts: Sequence[int], edges: Sequence[float], q: float) 
     return math.nan
 
 
+def counted_quantile(counts: Sequence[int], values: Sequence[float], q: float) -> float:
+    """Read a quantile off the number of patients at each value: R's type 7.
+
+    With h = (n - 1) q it lies between the order statistics floor(h) + 1 and floor(h) + 2.
+
+    Parameters
+    ----------
+    counts, values
+        Patients at each value, and the values, ascending; equally many.
+    q
+        From 0 to 1.
+
+    References
+    ----------
+    Hyndman and Fan (1996), Am. Stat. 50, 361-365.
+    """
+    patients = 0
+    for count in counts:
+        patients += int(count)
+    if patients == 0:
+        return math.nan
+    h = (patients - 1) * q
+    rank = math.floor(h)
+    low, high = _ranked(counts, values, rank), _ranked(counts, values, min(rank + 1, patients - 1))
+    return low + (h - rank) * (high - low)
+
+
+def _ranked(counts: Sequence[int], values: Sequence[float], rank: int) -> float:
+    """Find the value of the patient with so many before."""
+    before = 0
+    for count, value in zip(counts, values, strict=True):
+        before += int(count)
+        if before > rank:
+            return value
+    raise ValueError("no patient has this rank")
+
+
 def _bernoulli(q: float) -> float:
     return q * (1 - q)

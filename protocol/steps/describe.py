@@ -20,7 +20,12 @@ from protocol.plan.columns import (
 )
 from protocol.plan.model import Binary, Category, Number, Plan, TimeToEvent, Variable, levels
 from protocol.question import Key, Opened, Silent
-from protocol.stats.moments import Moments, WeightedMoments, histogram_quantile
+from protocol.stats.moments import (
+    Moments,
+    WeightedMoments,
+    counted_quantile,
+    histogram_quantile,
+)
 from protocol.steps.plausible import require, require_moments
 from protocol.steps.population import Population
 
@@ -96,6 +101,12 @@ def edges(plan: Plan, variable: Number) -> tuple[float, ...]:
     return (*(low + (high - low) * k / steps for k in range(steps)), high)
 
 
+def counts_values(plan: Plan, variable: Number) -> bool:
+    """Tell whether every bin of the histogram holds one whole number."""
+    borders = edges(plan, variable)
+    return variable.type == "integer" and borders[1] - borders[0] == 1
+
+
 @dataclass(frozen=True, eq=False)
 class Description:
     """A population over all hospitals; arm 0 is the comparator, 1 the treated."""
@@ -146,9 +157,15 @@ class Description:
         return counts
 
     def quantile(self, variable: Number, arm: int, q: float) -> float:
-        """Read a quantile off the histogram, linear within the bin; NaN for nobody."""
-        counts = self.histogram(variable, arm)
-        return histogram_quantile([int(c) for c in counts], edges(self.plan, variable), q)
+        """Read a quantile off the histogram; NaN for nobody.
+
+        Where every bin is one whole number it is R's type 7, else linear within the bin.
+        """
+        counts = [int(c) for c in self.histogram(variable, arm)]
+        borders = edges(self.plan, variable)
+        if counts_values(self.plan, variable):
+            return counted_quantile(counts, borders[:-1], q)
+        return histogram_quantile(counts, borders, q)
 
     def weighted(self, what: Column, arm: int) -> WeightedMoments | None:
         """Weighted moments of a column in one arm, if the population has weights."""

@@ -9,6 +9,7 @@ from protocol.stats.moments import (
     Convention,
     Moments,
     WeightedMoments,
+    counted_quantile,
     histogram_quantile,
     smd,
     smd_weighted_sd,
@@ -92,6 +93,21 @@ def test_quantiles_by_hand() -> None:
     assert histogram_quantile(counts, edges, 0.125) == 5.0
     assert histogram_quantile(counts, edges, 0.0) == 0.0
     assert histogram_quantile(counts, edges, 1.0) == 30.0
+
+
+def test_counted_quantiles_by_hand() -> None:
+    # five patients at 1, 1, 2, 3, 3: h = 4 q, so the quartiles are the 2nd, 3rd and 4th
+    counts, values = [2, 1, 2], [1.0, 2.0, 3.0]
+    assert [counted_quantile(counts, values, q) for q in (0.25, 0.5, 0.75)] == [1, 2, 3]
+    assert counted_quantile(counts, values, 0.4) == pytest.approx(1 + 0.6 * 1)
+    assert math.isnan(counted_quantile([0, 0], [1.0, 2.0], 0.5))
+
+
+@given(st.lists(st.integers(0, 20), min_size=1, max_size=40), st.floats(0, 1))
+def test_counted_quantile_is_type_7(values: list[int], q: float) -> None:
+    counts = np.bincount(values, minlength=21).tolist()
+    found = counted_quantile(counts, [float(v) for v in range(21)], q)
+    assert found == pytest.approx(float(np.quantile(np.array(values), q)), abs=1e-9)
 
 
 def test_quantile_of_nobody() -> None:
