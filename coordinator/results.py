@@ -44,17 +44,17 @@ def write_results(results: Results, folder: Path) -> tuple[Path, ...]:
     Returns their paths, `results.json` first.
     """
     with staged(folder) as place:
-        names = [RESULTS, *write_tables(results, place)]
-        (place / RESULTS).write_text(results_text(results), encoding="utf-8", newline="\n")
+        names = write_into(results, place)
     return tuple(folder / name for name in names)
 
 
-def write_tables(results: Results, folder: Path) -> list[str]:
-    """Write the tidy tables into a folder that is there; give their file names."""
+def write_into(results: Results, folder: Path) -> tuple[str, ...]:
+    """Write the same files one by one into a folder that is there; give their names."""
+    (folder / RESULTS).write_text(results_text(results), encoding="utf-8", newline="\n")
     tables = tidy_tables(results)
     for name, table in tables.items():
         (folder / name).write_text(_csv(table), encoding="utf-8", newline="")
-    return list(tables)
+    return RESULTS, *tables
 
 
 @contextmanager

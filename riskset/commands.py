@@ -80,8 +80,8 @@ def riskset(
     del debug, show_version  # remembered by the options themselves
     if context.invoked_subcommand is None:
         width = max(len(role) for role in DOORS)
-        lines = [f"  {role:<{width}}  {run}" for role, (run, _) in DOORS.items()]
-        told = [f"  {'':<{width}}  {what}" for _, what in DOORS.values()]
+        lines = [f"{role:<{width}}  {run}" for role, (run, _) in DOORS.items()]
+        told = [f"{'':<{width}}  {what}" for _, what in DOORS.values()]
         pairs = [line for pair in zip(lines, told, strict=True) for line in pair]
         print_lines("What do you want to do?", [*pairs, "", "All commands: riskset --help"])
 

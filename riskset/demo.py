@@ -35,9 +35,9 @@ FIVE_YEARS = 1825
 HONEST = (
     "Nobody in this cohort exists: it was drawn at random and calibrated to the published "
     "figures, so meeting them shows that the software computes what it should, and nothing about "
-    "ablation. The publication matched each patient to the nearest score; here pairs are drawn by "
-    "lot within bins of the score, so that no hospital shows a row, which gives {pairs} pairs "
-    "and figures that differ a little."
+    "ablation. Matching that sees all rows finds 100 pairs in it; here pairs are drawn by lot "
+    "within bins of the score, so that no hospital shows a row, which gives {pairs} pairs and "
+    "figures that differ by the luck of the draw."
 )
 
 
@@ -99,7 +99,7 @@ class Demo:
         )
         rows = [(c.what, c.published, c.reproduced) for c in self.comparisons]
         print_table(("", f"published ({SOURCE})", "reproduced"), rows)
-        print_lines("", [self.sentence])
+        print_lines("What this means", [self.sentence])
         show_files(self.out)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from coordinator.report.choice import hazard_ratio, log_rank, main_population, survival_of
 from coordinator.report.page import REPORT, write_report
 from coordinator.report.tidy import TABLES
-from coordinator.results import RESULTS, results_text, staged, write_tables
+from coordinator.results import RESULTS, staged, write_into
 from protocol.canonical import Json
 from protocol.errors import Exit, FederationError
 from protocol.plan.model import Plan
@@ -97,11 +97,11 @@ def files_json(out: Path) -> dict[str, Json]:
 def show_files(out: Path) -> None:
     """Name the files of a run for people."""
     lines = [
-        f"  {out / REPORT}  open it in a browser",
-        f"  {out / RESULTS}  every number at full precision",
-        f"  {out / '*.csv'}  tidy tables: {', '.join(name[:-4] for name in TABLES)}",
+        f"{out / REPORT}  open it in a browser",
+        f"{out / RESULTS}  every number at full precision",
+        f"{out / '*.csv'}  tidy tables: {', '.join(name[:-4] for name in TABLES)}",
     ]
-    print_lines("", ["Written:", *lines])
+    print_lines("Written", lines)
 
 
 def run_simulation(
@@ -154,9 +154,8 @@ def played(
 
 def write_files(results: Results, place: Path, notice: str = "") -> None:
     """Write all files of a run into a folder."""
-    write_tables(results, place)
+    write_into(results, place)
     write_report(results, place / REPORT, notice)
-    (place / RESULTS).write_text(results_text(results), encoding="utf-8", newline="\n")
 
 
 def check_out(out: Path, ours: tuple[str, ...]) -> None:

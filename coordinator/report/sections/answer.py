@@ -113,7 +113,7 @@ def _binary_fact(found: BinaryResult) -> Fact:
         f"{count(found.events.treated)} of {count(found.patients.treated)} v "
         f"{count(found.events.comparator)} of {count(found.patients.comparator)}"
     )
-    return Fact(found.label, numbers, (of, p_phrase(found.chi_square.p_value)))
+    return Fact(found.label, numbers, (of, f"χ² {p_phrase(found.chi_square.p_value)}"))
 
 
 def _sentence(results: Results, found: SurvivalResult) -> str:
