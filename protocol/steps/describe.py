@@ -222,23 +222,15 @@ class Describe(Silent):
         """Sum over this hospital's patients. Run by a hospital."""
         weights = self.population.weights(cohort)
         members = weights > 0
-        arm = cohort.arm[members]
-        numbers = [column(self.plan, what, cohort, members) for what in number_columns(self.plan)]
-        about = [centre(self.plan, what) for what in number_columns(self.plan)]
-        shifted = [x - c for x, c in zip(numbers, about, strict=True)]
-        marked = [
-            cohort.values[v.name][members] == levels(v).index(level)
-            for v, level in level_columns(self.plan)
-        ]
-        counted = _by_arm([m.astype(np.float64) for m in marked], arm)
+        moments, at_level = self._moments(cohort, members), self._levels(cohort, members)
         release = {
-            "members": np.bincount(arm, minlength=2).astype(np.int64),
-            "known": _by_arm([(~np.isnan(x)).astype(np.float64) for x in shifted], arm).astype(int),
-            "total": _by_arm([np.nan_to_num(x) for x in shifted], arm),
-            "squares": _by_arm([np.nan_to_num(x) ** 2 for x in shifted], arm),
-            "levels": counted.astype(np.int64),
+            "members": np.bincount(cohort.arm[members], minlength=2).astype(np.int64),
+            "known": moments[:, 0].astype(np.int64),
+            "total": moments[:, 1],
+            "squares": moments[:, 2],
+            "levels": at_level,
             "histogram": self._histogram(cohort, members),
-            "hospitals": (counted.sum(axis=1) > 0).astype(np.int64),
+            "hospitals": (at_level.sum(axis=1) > 0).astype(np.int64),
         }
         if self.population.weighted:
             release |= self._weighted(cohort, members, weights[members])
@@ -258,6 +250,27 @@ class Describe(Silent):
             require(self.name, within, f"{counts} counts more patients than the population has")
         require_moments(self.name, sums["known"], sums["total"], sums["squares"])
         return Description(self.plan, opened)
+
+    def _moments(self, cohort: Cohort, members: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Count and sum each column about its centre, one at a time: (columns, 3, arms)."""
+        arm, found = cohort.arm[members], []
+        for what in number_columns(self.plan):
+            x = column(self.plan, what, cohort, members) - centre(self.plan, what)
+            there = (~np.isnan(x)).astype(np.float64)
+            x = np.nan_to_num(x)
+            found.append(_by_arm([there, x, x * x], arm))
+        return np.array(found, dtype=np.float64).reshape(-1, 3, 2)
+
+    def _levels(self, cohort: Cohort, members: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Count patients at each level of each variable: (levels, arms)."""
+        arm, tables = cohort.arm[members], [np.zeros((0, 2), dtype=np.int64)]
+        for variable in described(self.plan):
+            number, values = len(levels(variable)), cohort.values[variable.name][members]
+            there = values >= 0
+            if number:
+                cell = values[there].astype(np.int64) * 2 + arm[there]
+                tables.append(np.bincount(cell, minlength=2 * number).reshape(-1, 2))
+        return np.concatenate(tables).astype(np.int64)
 
     def _histogram(self, cohort: Cohort, members: NDArray[np.bool_]) -> NDArray[np.int64]:
         arm, tables = cohort.arm[members], [np.zeros((0, 2), dtype=np.int64)]
