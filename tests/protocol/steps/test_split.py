@@ -76,7 +76,7 @@ def same_sums(apart: dict[str, Any], together: dict[str, Any], but: set[str]) ->
             )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(federations())
 def test_split_equals_pooled(sites: list[Cohort]) -> None:
     """However patients are spread over hospitals, the sums are the same."""
@@ -86,7 +86,7 @@ def test_split_equals_pooled(sites: list[Cohort]) -> None:
         same_sums(dict(apart.sums), dict(together.sums), OWN.get(step.name, set()))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(federations(), st.integers(1, 7), st.integers(0, 999))
 def test_another_spread_gives_the_same_sums(sites: list[Cohort], hospitals: int, seed: int) -> None:
     moved = spread(pool(sites), hospitals, seed)
@@ -97,7 +97,7 @@ def test_another_spread_gives_the_same_sums(sites: list[Cohort], hospitals: int,
         )
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(federations(), st.randoms(use_true_random=False))
 def test_the_order_of_hospitals_counts_for_nothing(sites: list[Cohort], random: Any) -> None:
     """Not even in the last bit: sums are of whole numbers, and of reals in fixed point."""
@@ -109,7 +109,7 @@ def test_the_order_of_hospitals_counts_for_nothing(sites: list[Cohort], random: 
             np.testing.assert_array_equal(total, second.sums[name], err_msg=step.name)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(federations())
 def test_a_whole_study_of_any_federation_comes_to_its_end(sites: list[Cohort]) -> None:
     """Hospitals with one arm, one patient, no event or nothing but ties stop nothing.
