@@ -31,16 +31,16 @@ def fisher_rx2(cells: Counts) -> float:
     Freeman and Halton (1951), Biometrika 38, 141-149; Pagano and Halvorsen (1981), J. Am. Stat.
     Assoc. 76, 931-934, who do it one row after another.
     """
-    rows = cells.sum(axis=1)
-    cells = cells[np.argsort(rows)][np.sort(rows) > 0]
+    cells = cells[cells.any(axis=1)]
     sizes, treated = cells.sum(axis=1), int(cells[:, 1].sum())
     if len(cells) < 2 or treated in (0, sizes.sum()):
         return 1.0
-    if max(_ways(sizes[::2]), _ways(sizes[1::2])) > MAX_HALVES:
+    halves = _halves(sizes)
+    if max(map(_ways, halves)) > MAX_HALVES:
         return math.nan
     # Each level binomial with the overall share: with the sum given, the share cancels.
     share = treated / float(sizes.sum())
-    left, right = _fill(sizes[::2], share, treated), _fill(sizes[1::2], share, treated)
+    left, right = (_fill(half, share, treated) for half in halves)
     observed = sum(_log_binomial(n, share)[x] for n, x in zip(sizes, cells[:, 1], strict=True))
     below = total = 0.0
     for first, rest in zip(left, reversed(right), strict=True):
@@ -51,11 +51,19 @@ def fisher_rx2(cells: Counts) -> float:
     return min(1.0, below / total)
 
 
-def _ways(sizes: Counts) -> float:
-    return math.prod(float(n) + 1 for n in sizes)
+def _halves(sizes: Counts) -> tuple[list[int], list[int]]:
+    """Deal the levels out, largest first, each to the half with fewer ways so far."""
+    halves: tuple[list[int], list[int]] = [], []
+    for n in sorted(sizes.tolist(), reverse=True):
+        min(halves, key=_ways).append(n)
+    return halves
 
 
-def _fill(sizes: Counts, share: float, most: int) -> list[Reals]:
+def _ways(sizes: list[int]) -> int:
+    return math.prod(n + 1 for n in sizes)
+
+
+def _fill(sizes: list[int], share: float, most: int) -> list[Reals]:
     """List the log probabilities of all ways to fill levels, rising, by 0..most treated in all."""
     sums, log_p = np.zeros(1, dtype=np.int64), np.zeros(1)
     for n in sizes:

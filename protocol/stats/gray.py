@@ -17,7 +17,8 @@ from protocol.stats.table import Reals
 class GrayParts:
     """The treated arm's score, positive where it has more events than expected, and its variance.
 
-    Strata are combined by adding.
+    Strata are combined by adding. In a very small stratum the variance can be negative, which the
+    correction for ties does in R too, or NaN; a sum may hold the first but not the second.
     """
 
     score: float
@@ -28,7 +29,7 @@ class GrayParts:
 
     @property
     def test(self) -> ChiSquare:
-        """Squared score over its variance; NaN where the arms are never at risk together."""
+        """Squared score over its variance; NaN where that is not positive, as of one arm alone."""
         if not self.variance > 0:
             return ChiSquare(math.nan, 1)
         return ChiSquare(self.score * self.score / self.variance, 1)
@@ -100,14 +101,12 @@ def _variance(arms: _Arms) -> float:
     jump = d / h
     F0 = np.cumsum(jump)
     u = arms.h.prod(axis=0) / h
-    step = _over_free(u * jump, 1 - (F0 - jump))
+    step = _over_free(u * jump, 1 - np.append(0.0, F0[:-1])[: len(F0)])
     later = step.sum() - np.cumsum(step)
     r = quotient(np.broadcast_to(1 - F0, arms.survival.shape), arms.survival)
     alike = h * arms.survival_before  # those at risk, seen from the arm
-    own = _ties(np.broadcast_to(d, alike.shape), alike) * quotient(
-        arms.survival_before * jump, arms.n
-    )
     per_patient = quotient(arms.survival_before, arms.n)
+    own = _ties(np.broadcast_to(d, alike.shape), alike) * per_patient * jump
     other = _ties(arms.others, arms.n) * per_patient**2 * arms.others
     squares = own * (u + (1 - r) * later) ** 2 + other * (r * later) ** 2
     return float(squares.sum())
@@ -118,7 +117,11 @@ def _ties(d: Reals, n: Reals) -> Reals:
 
 
 def _over_free(numerator: Reals, free: Reals) -> Reals:
-    """Divide by 1 - F0; where that is 0 by chance there is no variance, unless the term is 0."""
+    """Divide by 1 - F0, which is 0 by a rare chance: NaN there, unless there is nothing to divide.
+
+    F0 is no distribution where censoring differs between the arms, and can reach 1 too early.
+    """
     start = np.where(numerator > 0, np.nan, 0.0)
-    result: Reals = np.divide(numerator, free, out=start, where=(free != 0) & (numerator > 0))
+    divisible = (np.abs(free) > 1e-12) & (numerator > 0)
+    result: Reals = np.divide(numerator, free, out=start, where=divisible)
     return result

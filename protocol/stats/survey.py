@@ -61,5 +61,9 @@ def survey_log_rank(table: RiskTable) -> SurveyLogRank:
     total = float(
         (weights.events_squared * event**2 + weights.censored_squared * censored**2).sum()
     )
-    spread = (total - score * score / n) * n / (n - 1) if n > 1 else math.nan
-    return SurveyLogRank(score, math.sqrt(spread) if spread >= 0 else math.nan)
+    if n < 2:
+        return SurveyLogRank(score, math.nan)
+    spread = total - score * score / n
+    # Patients who all weigh alike in the score leave a rounding error.
+    spread = spread if spread > 1e-12 * total else 0.0
+    return SurveyLogRank(score, math.sqrt(spread * n / (n - 1)))
