@@ -40,6 +40,13 @@ def population_label(results: Results, name: str) -> str:
     return label[:1].upper() + label[1:]
 
 
+def level_label(results: Results, level: str) -> str:
+    """Call a subgroup such as "sex=female" as Table 1 does: "Sex: female"."""
+    labels = {row.variable: row.label for table in results.table_one for row in table.rows}
+    variable, _, value = level.partition("=")
+    return f"{labels.get(variable, variable)}: {value}"
+
+
 def survival_of(results: Results, population: str, level: str = "") -> tuple[SurvivalResult, ...]:
     """Find the endpoints with a time of one population, in the plan's order."""
     return tuple(r for r in results.survival if (r.population, r.level) == (population, level))

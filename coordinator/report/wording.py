@@ -23,6 +23,8 @@ def decimal(value: float, digits: int = 2) -> str:
 
 
 def _signed(value: float, digits: int) -> str:
+    if math.isinf(value):
+        return "infinite"
     text = f"{value:,.{digits}f}"
     if float(text.replace(",", "")) == 0:
         return text.lstrip("-")
@@ -49,14 +51,16 @@ def p_phrase(p: float) -> str:
 
 
 def limits(low: float, high: float, digits: int = 2) -> str:
-    """Write two limits: "0.47 to 0.93"; an open end says so."""
+    """Write two limits: "0.47 to 0.93"; an end that is not there says so."""
     if math.isnan(low) and math.isnan(high):
         return NONE
     return f"{_end(low, digits)} to {_end(high, digits)}"
 
 
 def _end(value: float, digits: int) -> str:
-    return "not reached" if math.isnan(value) or math.isinf(value) else _signed(value, digits)
+    if math.isinf(value):
+        return "no limit"
+    return "not reached" if math.isnan(value) else _signed(value, digits)
 
 
 def interval(estimate: float, low: float, high: float, digits: int = 2) -> str:

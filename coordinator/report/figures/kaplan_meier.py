@@ -116,7 +116,7 @@ def kaplan_meier(
     for arm in reversed(arms):
         _curve(canvas, arm, x, y)
     _end_labels(canvas, arms, x, y)
-    bottom = _risk_table(canvas, arms, x, ticks, _TOP + height + 54)
+    bottom = _risk_table(canvas, arms, x, ticks, _TOP + height + 62)
     return canvas.svg(bottom + 4)
 
 

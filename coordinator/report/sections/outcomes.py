@@ -2,9 +2,10 @@
 
 import math
 
-from coordinator.report.blocks import Block, Figure, Row, Section, Table, Text
+from coordinator.report.blocks import Block, Figure, More, Row, Section, Table, Text
 from coordinator.report.choice import (
     hazard_ratio,
+    level_label,
     log_rank,
     main_population,
     population_label,
@@ -60,7 +61,7 @@ def _estimand(results: Results, name: str) -> str:
 
 
 def _population_cell(results: Results, name: str, level: str = "") -> str:
-    within = f", {level}" if level else ""
+    within = f", {level_label(results, level)}" if level else ""
     return f"{population_label(results, name)}{within}\n{_estimand(results, name)}"
 
 
@@ -141,7 +142,7 @@ def _ratios(results: Results, found: list[SurvivalResult]) -> Table:
     unit = results.study.time_unit
     header = (
         *("Population", "Events / n\ntreated", "Events / n\ncomparator"),
-        *("HR\nP: log-rank", "HR by hospital\nP: log-rank", "HR, pair-robust\nP: Wald"),
+        *("HR\nP: log-rank", "HR by hospital\nP: log-rank", "HR, pair-robust\nP: Wald test"),
         f"Mean time gained\n{span_unit(unit)}",
     )
     rows: list[Row] = []
@@ -189,8 +190,8 @@ def _ratio(ratio: HazardRatio | None, test: LogRankTest | None) -> str:
     """Write a ratio over its interval over a P value: the test's, or the ratio's own."""
     if ratio is None:
         return ABSENT
-    p = ratio.p_value if test is None else test.test.p_value
-    return f"{stacked(ratio.hazard_ratio, ratio.conf_low, ratio.conf_high)}\n{p_phrase(p)}"
+    p = p_phrase(test.test.p_value) if test else f"{p_phrase(ratio.p_value)} (Wald)"
+    return f"{stacked(ratio.hazard_ratio, ratio.conf_low, ratio.conf_high)}\n{p}"
 
 
 def _forest_figure(results: Results, found: list[SurvivalResult], what: str) -> Figure:
@@ -199,7 +200,8 @@ def _forest_figure(results: Results, found: list[SurvivalResult], what: str) -> 
     for one in found:
         if one.endpoint not in {r.endpoint for r in found[: found.index(one)]}:
             rows.append(ForestRow(one.label, heading=True))
-        label = one.level.replace("=", ": ") or population_label(results, one.population)
+        population = population_label(results, one.population)
+        label = level_label(results, one.level) if one.level else population
         rows.append(_forest_row(one, hazard_ratio(one), label))
         by_hospital = hazard_ratio(one, "efron by hospital")
         if by_hospital is not None:
@@ -255,29 +257,35 @@ def _forest_table(rows: list[ForestRow]) -> Table:
 
 
 def binary_section(results: Results) -> Section | None:
-    """Tabulate outcomes without a time; None if the plan has none."""
+    """Tabulate outcomes without a time, subgroups folded away; None if the plan has none."""
     if not results.binary:
         return None
+    title = "Outcomes without a time"
+    whole = [found for found in results.binary if not found.level]
+    levels = [found for found in results.binary if found.level]
+    blocks: list[Block] = [_binary_table(results, whole, title)]
+    if levels:
+        inner = _binary_table(results, levels, f"{title}, by subgroup")
+        blocks.append(More(f"{title}, by subgroup", (inner,)))
+    return Section("binary", title, tuple(blocks))
+
+
+def _binary_table(results: Results, found: list[BinaryResult], caption: str) -> Table:
     arms = results.study.arms
     header = (
         *("Population", arms.treated, arms.comparator, "Difference\n% points"),
         *("Risk ratio", "Odds ratio", "P\nχ²", "P\nFisher"),
     )
     rows: list[Row] = []
-    for number, one in enumerate(results.binary):
-        if number == 0 or results.binary[number - 1].endpoint != one.endpoint:
+    for number, one in enumerate(found):
+        if number == 0 or found[number - 1].endpoint != one.endpoint:
             rows.append(Row((one.label,), "heading"))
         rows.append(Row((_population_cell(results, one.population, one.level), *_risks(one))))
-    table = Table(
-        "Outcomes without a time",
-        header,
-        tuple(rows),
-        notes=(
-            "Patients with the outcome of those assessed; 95 % intervals below. χ²: Pearson's, "
-            "uncorrected; Fisher: exact, two-sided.",
-        ),
+    note = (
+        "Patients with the outcome of those assessed; 95 % intervals below. χ²: Pearson's, "
+        "uncorrected; Fisher: exact, two-sided."
     )
-    return Section("binary", "Outcomes without a time", (table,))
+    return Table(caption, header, tuple(rows), notes=(note,))
 
 
 def _risks(found: BinaryResult) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from coordinator.report.blocks import Block, Items, Row, Section, Table, Text
-from coordinator.report.choice import population_label
+from coordinator.report.choice import level_label, population_label
 from coordinator.report.wording import count, list_of
 from protocol.plan.profiles import PROFILES
 from protocol.results.model import Leaving, Results
@@ -37,7 +37,7 @@ def _left_out(results: Results) -> Iterable[str]:
     for found in results.survival:
         if found.not_estimable:
             where = population_label(results, found.population)
-            level = f", {found.level}" if found.level else ""
+            level = f", {level_label(results, found.level)}" if found.level else ""
             yield f"Hazard ratio of {found.label} ({where}{level}): {found.not_estimable}."
 
 

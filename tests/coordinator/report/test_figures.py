@@ -141,7 +141,7 @@ def test_intervals_that_leave_the_axis_end_in_arrows() -> None:
     open_ended = ForestRow("open", "1 / 9", 1.0, 0.5, math.inf, 1.0)
     drawn = forest((ForestRow("E", heading=True), wide, open_ended), "New", "Old")
     assert drawn.count("<path") == 2
-    assert "1.00 (0.50 to not reached)" in words(drawn)
+    assert "1.00 (0.50 to no limit)" in words(drawn)
     none = forest((ForestRow("none", "0 / 9", reason="no event"),), "New", "Old")
     assert "not estimable" in words(none)
 

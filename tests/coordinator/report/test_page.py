@@ -20,7 +20,7 @@ from protocol.results.model import (
     Propensity,
     Results,
 )
-from tests.coordinator.examples import EMPTY, nothing, results, survival
+from tests.coordinator.examples import EMPTY, binary, nothing, results, survival
 
 VOID = {"meta", "img", "br", "col", "link"}
 
@@ -57,8 +57,11 @@ class Page(HTMLParser):
 
 def full() -> Results:
     """Give the example with subgroups."""
-    levels = [replace(survival(), level=f"sex={sex}") for sex in ("female", "male")]
-    return replace(results(), survival=(*results().survival, *levels))
+    levels = [replace(survival(), level=f"stage={stage}") for stage in ("I", "II")]
+    risks = replace(binary().odds_ratio, estimate=math.inf)
+    rare = replace(binary(), level="stage=I", odds_ratio=risks)
+    found = results()
+    return replace(found, survival=(*found.survival, *levels), binary=(*found.binary, rare))
 
 
 def no_fit() -> Results:
@@ -227,6 +230,21 @@ def test_the_answer_stands_first_with_its_estimand() -> None:
     assert "The hazard ratio is 0.61 (95 % CI 0.37 to 0.99; log-rank P = 0.046)" in answer
     assert "1 of 8 v 2 of 10" in answer
     assert "7.5 (−12.5 to 27.5) % points" in answer
+
+
+def test_subgroups_have_their_labels() -> None:
+    text = Page(report_html(full())).text
+    assert "Hazard ratios across subgroups" in text
+    assert "Matched, Stage: I" in text
+    assert "stage=" not in text
+    assert "infinite 0.00 to no limit" in text
+
+
+def test_weighted_patients_have_no_log_rank_test() -> None:
+    robust = replace(survival().hazard_ratios[0], method="efron robust")
+    found = replace(survival(), log_rank=(), hazard_ratios=(robust,))
+    text = Page(report_html(replace(results(), survival=(found,)))).text
+    assert "0.61 0.37 to 0.99 P = 0.046 (Wald)" in text
 
 
 def test_medians_that_are_not_reached() -> None:

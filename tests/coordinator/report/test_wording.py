@@ -58,7 +58,8 @@ def test_numbers() -> None:
 def test_intervals_say_what_is_not_reached() -> None:
     assert interval(0.664, 0.471, 0.934) == "0.66 (0.47 to 0.93)"
     assert interval(35.0, 16.0, math.nan, 1) == "35.0 (16.0 to not reached)"
-    assert interval(0.5, 0.1, math.inf) == "0.50 (0.10 to not reached)"
+    assert interval(0.5, 0.1, math.inf) == "0.50 (0.10 to no limit)"
+    assert interval(math.inf, 1.1, math.inf) == "infinite (1.10 to no limit)"
     assert interval(math.nan, 0.1, 0.2) == "not estimable"
     assert percent_interval(0.875, math.nan, math.nan) == "87.5 % (not estimable)"
     assert stacked(0.664, 0.471, 0.934) == "0.66\n0.47 to 0.93"
