@@ -18,7 +18,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from coordinator.report.tidy import Table, tidy_tables
+from coordinator.report.estimates import Table
+from coordinator.report.tidy import tidy_tables
 from protocol.canonical import Json
 from protocol.errors import Exit, FederationError
 from protocol.results.model import SCHEMA, Results

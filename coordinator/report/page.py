@@ -11,6 +11,7 @@ from markupsafe import Markup
 from coordinator.report.blocks import Section
 from coordinator.report.figures.canvas import data_uri
 from coordinator.report.sections.answer import answer
+from coordinator.report.sections.checks import checks_section
 from coordinator.report.sections.curves import curves_section
 from coordinator.report.sections.matching import balance_section, propensity_section
 from coordinator.report.sections.methods import (
@@ -18,9 +19,10 @@ from coordinator.report.sections.methods import (
     methods_section,
     reproducibility_section,
 )
-from coordinator.report.sections.outcomes import binary_section, checks_section, survival_section
+from coordinator.report.sections.outcomes import survival_section
 from coordinator.report.sections.patients import flow_section, table_one_section
 from coordinator.report.sections.privacy import left_out_section, privacy_section
+from coordinator.report.sections.risks import binary_section
 from protocol.results.model import Results
 
 REPORT = "report.html"

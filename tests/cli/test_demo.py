@@ -14,7 +14,9 @@ import pytest
 from coordinator.report.tidy import TABLES
 from coordinator.results import read_results
 from riskset.cli import main
+from riskset.demo import Demo, compare
 from riskset.synthetic import frozen
+from tests.coordinator.examples import nothing
 
 COMMAND = [sys.executable, "-c", "from riskset.cli import main; main()", "demo"]
 ROOT = Path(__file__).parents[2]
@@ -74,6 +76,25 @@ def test_results_agree_with_what_was_said(demo: tuple[Path, Any, str]) -> None:
     point = next(p for p in dfs.landmarks.treated if p.time == 1825)
     said = next(r["reproduced"] for r in found["comparisons"] if "Disease-free" in r["what"])
     assert said.startswith(f"{100 * point.survival:.1f} % v ")
+
+
+def test_people_read_it_as_a_table(
+    demo: tuple[Path, Any, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = demo[0] / "riskset-demo"
+    Demo(read_results(out / "results.json"), out).show()
+    told = capsys.readouterr().out
+    assert told.startswith("SIMULATED, SYNTHETIC PATIENTS · Upfront versus delayed")
+    assert "Complications\t5 % v 6 %, P = .76\t5.1 % v 6.1 %, P = 0.76\n" in told
+    assert "Nobody in this cohort exists" in told
+    assert str(out / "report.html") in told
+
+
+def test_a_study_without_the_figures_says_so() -> None:
+    rows = {row.what: row.reproduced for row in compare(nothing())}
+    assert rows["Patients"] == "0 v 0"
+    assert rows["Matched"] == "not made"
+    assert rows["Disease-free at 5 years"] == rows["Complications"] == "not shown"
 
 
 def test_progress_is_plain_when_piped(demo: tuple[Path, Any, str]) -> None:

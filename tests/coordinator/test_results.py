@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from coordinator.report.tidy import ESTIMATES, TABLES
+from coordinator.report.estimates import ESTIMATES
+from coordinator.report.tidy import TABLES
 from coordinator.results import (
     SCHEMA_FILE,
     ResultsFileError,

@@ -1,8 +1,8 @@
-"""All outcomes in all populations: absolute numbers, ratios, subgroups, and binary outcomes."""
+"""Endpoints with a time in all populations: absolute numbers, ratios, subgroups."""
 
 import math
 
-from coordinator.report.blocks import Block, Figure, More, Row, Section, Table, Text
+from coordinator.report.blocks import Block, Figure, Row, Section, Table, Text
 from coordinator.report.choice import (
     hazard_ratio,
     level_label,
@@ -18,14 +18,12 @@ from coordinator.report.wording import (
     moment,
     months,
     p_phrase,
-    p_value,
     percent,
     span_unit,
     stacked,
     stacked_percent,
 )
 from protocol.results.model import (
-    BinaryResult,
     Estimate,
     HazardRatio,
     LandmarkPoint,
@@ -56,13 +54,15 @@ def survival_section(results: Results) -> Section:
     return Section("outcomes", "Outcomes in all populations", tuple(blocks))
 
 
-def _estimand(results: Results, name: str) -> str:
+def estimand(results: Results, name: str) -> str:
+    """Say whom a population's comparison is about."""
     return next((card.estimand for card in results.populations if card.name == name), "")
 
 
-def _population_cell(results: Results, name: str, level: str = "") -> str:
+def population_cell(results: Results, name: str, level: str = "") -> str:
+    """Write a population with its estimand on a second line."""
     within = f", {level_label(results, level)}" if level else ""
-    return f"{population_label(results, name)}{within}\n{_estimand(results, name)}"
+    return f"{population_label(results, name)}{within}\n{estimand(results, name)}"
 
 
 def _absolute(results: Results, found: list[SurvivalResult]) -> Table:
@@ -76,7 +76,7 @@ def _absolute(results: Results, found: list[SurvivalResult]) -> Table:
     )
     rows: list[Row] = []
     for one in found:
-        name = f"{population_label(results, one.population)}: {_estimand(results, one.population)}"
+        name = f"{population_label(results, one.population)}: {estimand(results, one.population)}"
         rows.append(Row((name,), "heading"))
         rows += [_arm_row(results, one, "treated"), _arm_row(results, one, "comparator")]
         if one.landmark_contrasts:
@@ -128,13 +128,14 @@ def _landmark(point: LandmarkPoint) -> str:
 
 def _difference_row(found: SurvivalResult) -> Row:
     cells = [
-        f"{_points(contrast.difference)}\n{p_phrase(contrast.p_value_cloglog)}"
+        f"{points(contrast.difference)}\n{p_phrase(contrast.p_value_cloglog)}"
         for contrast in found.landmark_contrasts
     ]
     return Row(("Difference, % points", "", *cells, "", ""), "minor")
 
 
-def _points(d: Estimate) -> str:
+def points(d: Estimate) -> str:
+    """Write a difference of shares in percentage points, its limits on a second line."""
     return stacked(100 * d.estimate, 100 * d.conf_low, 100 * d.conf_high, 1)
 
 
@@ -149,7 +150,7 @@ def _ratios(results: Results, found: list[SurvivalResult]) -> Table:
     for one in found:
         if one.endpoint not in {r.endpoint for r in found[: found.index(one)]}:
             rows.append(Row((one.label,), "heading"))
-        rows.append(Row((_population_cell(results, one.population), *_ratio_cells(one, unit))))
+        rows.append(Row((population_cell(results, one.population), *_ratio_cells(one, unit))))
     return Table(
         "Comparison of the arms",
         header,
@@ -254,108 +255,3 @@ def _forest_table(rows: list[ForestRow]) -> Table:
         for row in rows
     ]
     return Table("Hazard ratios", ("", "Events / n", "HR (95 % CI)"), tuple(told))
-
-
-def binary_section(results: Results) -> Section | None:
-    """Tabulate outcomes without a time, subgroups folded away; None if the plan has none."""
-    if not results.binary:
-        return None
-    title = "Outcomes without a time"
-    whole = [found for found in results.binary if not found.level]
-    levels = [found for found in results.binary if found.level]
-    blocks: list[Block] = [_binary_table(results, whole, title)]
-    if levels:
-        inner = _binary_table(results, levels, f"{title}, by subgroup")
-        blocks.append(More(f"{title}, by subgroup", (inner,)))
-    return Section("binary", title, tuple(blocks))
-
-
-def _binary_table(results: Results, found: list[BinaryResult], caption: str) -> Table:
-    arms = results.study.arms
-    header = (
-        *("Population", arms.treated, arms.comparator, "Difference\n% points"),
-        *("Risk ratio", "Odds ratio", "P\nχ²", "P\nFisher"),
-    )
-    rows: list[Row] = []
-    for number, one in enumerate(found):
-        if number == 0 or found[number - 1].endpoint != one.endpoint:
-            rows.append(Row((one.label,), "heading"))
-        rows.append(Row((_population_cell(results, one.population, one.level), *_risks(one))))
-    note = (
-        "Patients with the outcome of those assessed; 95 % intervals below. χ²: Pearson's, "
-        "uncorrected; Fisher: exact, two-sided."
-    )
-    return Table(caption, header, tuple(rows), notes=(note,))
-
-
-def _risks(found: BinaryResult) -> tuple[str, ...]:
-    d, rr, odds = found.risk_difference, found.risk_ratio, found.odds_ratio
-    return (
-        _share(found, "treated"),
-        _share(found, "comparator"),
-        _points(d),
-        stacked(rr.estimate, rr.conf_low, rr.conf_high),
-        stacked(odds.estimate, odds.conf_low, odds.conf_high),
-        p_value(found.chi_square.p_value),
-        p_value(found.fisher_p),
-    )
-
-
-def _share(found: BinaryResult, side: str) -> str:
-    events, n = getattr(found.events, side), getattr(found.patients, side)
-    unassessed = getattr(found.unassessed, side)
-    more = f"\n{count(unassessed)} not assessed" if unassessed else ""
-    return f"{count(events)} / {count(n)}\n{percent(getattr(found.risk, side))}{more}"
-
-
-def checks_section(results: Results) -> Section | None:
-    """Tell the tests of proportional hazards and the E-values; None if there are none."""
-    tested = [r for r in results.survival if not r.level and r.proportional_hazards]
-    blocks: list[Block] = []
-    if tested:
-        blocks.append(_proportional(results, tested))
-    if valued := [r for r in results.survival if not r.level and r.e_value]:
-        blocks.append(_e_values(results, valued))
-    return Section("checks", "Checks of assumptions", tuple(blocks)) if blocks else None
-
-
-def _proportional(results: Results, tested: list[SurvivalResult]) -> Table:
-    transforms = [one.transform for one in tested[0].proportional_hazards]
-    names = {"km": "1 − S(t)", "rank": "rank", "identity": "t", "log": "log t"}
-    header = ("Endpoint and population", *(f"P, g = {names.get(t, t)}" for t in transforms))
-    rows = tuple(
-        Row(
-            (
-                f"{one.label}\n{population_label(results, one.population)}",
-                *(p_value(test.test.p_value) for test in one.proportional_hazards),
-            )
-        )
-        for one in tested
-    )
-    note = (
-        "Score tests of a coefficient that changes with g(t), as R's cox.zph. A small P speaks "
-        "against one constant hazard ratio; the survival differences and mean times hold all the "
-        "same."
-    )
-    return Table("Proportional hazards", header, rows, notes=(note,))
-
-
-def _e_values(results: Results, valued: list[SurvivalResult]) -> Table:
-    rows = tuple(
-        Row(
-            (
-                f"{one.label}\n{population_label(results, one.population)}",
-                decimal(one.e_value.estimate),
-                decimal(one.e_value.limit),
-            )
-        )
-        for one in valued
-        if one.e_value
-    )
-    note = (
-        "How strongly, as a risk ratio, an unmeasured confounder would have to go with both arm "
-        "and outcome to explain the estimate, or the limit nearer to no effect, away; 1 where the "
-        "interval holds no effect already."
-    )
-    header = ("Endpoint and population", "For the estimate", "For the nearer limit")
-    return Table("E-values", header, rows, notes=(note,))
