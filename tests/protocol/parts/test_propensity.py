@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from protocol.cohort import Cohort
 from protocol.parts.matching import LeftOut
-from protocol.parts.propensity import NoFit, Scores, fit_propensity, newton
+from protocol.parts.propensity import NoFit, Scores, firth, fit_propensity, newton
 from protocol.plan.model import Plan
 from protocol.question import Answer
 from protocol.steps.describe import Describe
@@ -281,7 +281,7 @@ def test_separation_continues_as_firth(profile: str, sites: list[Cohort]) -> Non
 def test_firth_without_separation_equals_a_fit_of_pooled_rows() -> None:
     x, y = rows(small_plan(), clinics())
     model = model_of(small_plan(), clinics())
-    _, _, found = run_through(newton(model, (0.0,) * 6, penalty="firth"), clinics())
+    _, _, found = run_through(firth(model), clinics())
     assert isinstance(found, Scores)
     np.testing.assert_allclose(found.b, solve(standardised(x), y, firth=True), rtol=1e-6, atol=1e-8)
 
