@@ -81,12 +81,18 @@ def rules(plan: Plan) -> Rules:
     return _PROFILES[plan.disclosure.profile]
 
 
-def time_grid(plan: Plan, endpoint: TimeToEvent) -> Grid:
-    """Lay an endpoint's time grid up to the longest time that the dictionary allows."""
+def time_grid(plan: Plan, endpoint: TimeToEvent, *, weighted: bool = False) -> Grid:
+    """Lay an endpoint's time grid up to the longest time that the dictionary allows.
+
+    Under `standard` weighted tables have quarters: a month's cell could hold one weight.
+    """
     variable = plan.variable(endpoint.time)
     if not isinstance(variable, Time):
         raise TypeError(f"{endpoint.time} is no time variable")
-    return grid(rules(plan).grid_step, plan.study.time_unit, variable.range[1])
+    step = rules(plan).grid_step
+    if weighted and step == "month":
+        step = "quarter"
+    return grid(step, plan.study.time_unit, variable.range[1])
 
 
 def too_many_columns(plan: Plan, columns: int, patients: int) -> str:

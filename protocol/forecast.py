@@ -77,7 +77,7 @@ def _first_of_each_arm(cohort: Cohort, wanted: tuple[int, int]) -> Cohort:
         arm=cohort.arm[kept],
         values={name: array[kept] for name, array in cohort.values.items()},
         excluded=cohort.excluded,
-        rows=cohort.rows,
+        rows=len(kept) + sum(cohort.excluded),
         secret=cohort.secret,
     )
 

@@ -23,9 +23,10 @@ from protocol.steps.level_sizes import LevelSizes, small_levels
 from protocol.steps.local import LocalFit, LocalFits
 from protocol.steps.lock import Lock
 from protocol.steps.model import Model, propensity_model
-from protocol.steps.overlap import Overlap, Strata, score_bins
+from protocol.steps.overlap import NARROWEST, Bins, Overlap, Strata
 from protocol.steps.population import Complete, Everybody, Filtered, Population
 from protocol.steps.risk_table import Level
+from protocol.steps.weighting import Weighted
 from protocol.steps.within import WithinHospital
 
 OVERVIEW = Design(name="score", label="score", method="pooled-quota")
@@ -54,15 +55,22 @@ def study(plan: Plan, roster_digest: bytes) -> Play[Findings]:
     model, local, scores = yield from _propensity(plan, pooled)
     designs = yield from _designs(plan, scores, pooled, flow, terms)
     populations, members, left_out = yield from _populations(plan, flow, designs)
+    weighted, unweighted = _weighted(plan, scores)
+    populations, left_out = (*populations, *weighted), (*left_out, *unweighted)
     looked, small = yield from _subgroups(plan, populations)
     yield from together(
         [
-            *(outcomes(plan, p, members.size(p.name), looked[p.name]) for p in populations),
+            *(outcomes(plan, p, size_of(p, members), looked[p.name]) for p in populations),
             *(_described(plan, population, flow) for population in populations),
         ]
     )
     left_out = (*left_out, *small)
     return Findings(model, local, scores, designs, populations, members, looked, left_out)
+
+
+def size_of(population: Population, members: Membership) -> tuple[int, int]:
+    """Count a population's patients by arm; weighted ones are all complete cases."""
+    return members.size("complete" if isinstance(population, Weighted) else population.name)
 
 
 def _describe(plan: Plan, terms: CoinTerms) -> Play[tuple[FlowOfPatients, Description]]:
@@ -101,11 +109,11 @@ def _designs(
     if isinstance(scores, NoFit):
         reason = f"there is no propensity score: {scores.reason}"
         return tuple(LeftOut(design.name, reason) for design in plan.designs)
-    if not any(design.method == "pooled-quota" for design in plan.designs):
-        yield from ask(_overview(plan, scores))
-        coin = b""
-    else:
+    coin = b""
+    if any(design.method == "pooled-quota" for design in plan.designs):
         coin = yield from ask(ShowCoin(terms, flow.coin_commitments))
+    else:
+        yield from ask(_overview(plan, scores))
     made = yield from together(
         match(design, scores, pooled, coin, terms) for design in plan.designs
     )
@@ -114,9 +122,8 @@ def _designs(
 
 def _overview(plan: Plan, scores: Scores) -> Overlap:
     """Lay the score's histogram over all complete cases."""
-    sd = scores.logit_mean_sd[1]
-    bins = score_bins(OVERVIEW.caliper_sd * sd, rules(plan).bins_per_caliper)
-    return Overlap(OVERVIEW.name, Strata(scores.model, scores.b, bins, ()))
+    width = OVERVIEW.caliper_sd * scores.logit_mean_sd[1] / rules(plan).bins_per_caliper
+    return Overlap(OVERVIEW.name, Strata(scores.model, scores.b, Bins(max(width, NARROWEST)), ()))
 
 
 def _populations(
@@ -136,6 +143,19 @@ def _populations(
     told = [LeftOut(name, reason) for name, reason in reasons.items() if name != "complete"]
     unmade = [design for design in designs if isinstance(design, LeftOut)]
     return allowed, members, (*unmade, *told)
+
+
+def _weighted(
+    plan: Plan, scores: Scores | NoFit | None
+) -> tuple[tuple[Population, ...], tuple[LeftOut, ...]]:
+    """Weigh the complete cases: the same patients, so no difference of totals is about a few."""
+    if not isinstance(scores, Scores):
+        reason = "there is no propensity score"
+        return (), tuple(LeftOut(one.name, reason) for one in plan.weightings)
+    comparator, treated = scores.at_solution.patients
+    share = treated / (comparator + treated)
+    made = [Weighted(one, scores.model, scores.b, share) for one in plan.weightings]
+    return tuple(made), ()
 
 
 def _subgroups(

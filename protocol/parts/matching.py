@@ -21,7 +21,7 @@ from protocol.steps.lottery import (
     quota_searches,
     with_thresholds,
 )
-from protocol.steps.overlap import Overlap, ScoreHistogram, Strata, score_bins
+from protocol.steps.overlap import BinsError, Overlap, ScoreHistogram, Strata, score_bins
 from protocol.steps.quota import Draw, Matched, Quotas, decide_quotas
 from protocol.steps.within import WithinHospital
 
@@ -70,20 +70,17 @@ def strata_of(scores: Scores, design: Design) -> Strata:
 def match(
     design: Design, scores: Scores, before: Description, coin: bytes, terms: CoinTerms
 ) -> Play[Made]:
-    """Make one design's population."""
+    """Make one design's population, or say why it cannot be made."""
+    try:
+        strata = strata_of(scores, design)
+    except BinsError as refusal:
+        return LeftOut(design.name, f"{refusal}; {refusal.fix}")
+    caliper = caliper_of(scores, design)
     if design.method == "within-hospital":
         comparator, treated = scores.at_solution.patients
         focal = 1 if treated <= comparator else 0
-        caliper = caliper_of(scores, design)
-        population = WithinHospital(design, strata_of(scores, design), caliper, focal)
-        return LocalMatch(population, caliper)
-    return (yield from _match_pooled(design, scores, before, coin, terms))
-
-
-def _match_pooled(
-    design: Design, scores: Scores, before: Description, coin: bytes, terms: CoinTerms
-) -> Play[Made]:
-    histogram = yield from ask(Overlap(design.name, strata_of(scores, design)))
+        return LocalMatch(WithinHospital(design, strata, caliper, focal), caliper)
+    histogram = yield from ask(Overlap(design.name, strata))
     try:
         quotas = decide_quotas(histogram, design)
     except FederationError as refusal:
@@ -91,15 +88,22 @@ def _match_pooled(
     if min(quotas.matched) == 0:
         return LeftOut(design.name, "no pair lies within the caliper")
     keys = range(1, design.lottery_keys + 1)
-    draws = {key: Draw(histogram.strata, quotas, coin, terms, key) for key in keys}
+    draws = {key: Draw(strata, quotas, coin, terms, key) for key in keys}
+    chosen, choice = yield from _best_lottery(design, draws, before)
+    return PooledMatch(Matched(design, chosen), histogram, quotas, choice, caliper)
+
+
+def _best_lottery(
+    design: Design, draws: Mapping[int, Draw], before: Description
+) -> Play[tuple[Draw, Choice]]:
+    """Find who is taken under every key, and keep the key with the best balance."""
     found = yield from search_thresholds(design.name, draws, quota_searches(draws))
     draws = {key: with_thresholds(draw, found) for key, draw in draws.items()}
     choice = yield from ask(Differences(design.name, draws, before))
     chosen = draws[choice.key_number]
-    if design.ratio > 1:
+    if design.ratio > 1:  # weights of controls need their flow cells
         chosen = yield from with_borders(design.name, chosen)
-    caliper = caliper_of(scores, design)
-    return PooledMatch(Matched(design, chosen), histogram, quotas, choice, caliper)
+    return chosen, choice
 
 
 def with_borders(name: str, draw: Draw) -> Play[Draw]:

@@ -31,7 +31,10 @@ from protocol.plan.model import (
 )
 from protocol.plan.sentences import Loc
 
-MAX_ENTRIES = {"designs": 10, "endpoints": 30, "subgroups": 20}
+MAX_COHORTS = 8
+"""Every further cohort is one more way to single out a few patients by differences."""
+
+MAX_ENTRIES = {"designs": 10, "weightings": 10, "endpoints": 30, "subgroups": 20}
 MAX_COLUMNS = 100
 MAX_KNOTS = 7
 """Harrell, Regression Modeling Strategies (2015), 2.4.6: more than seven are seldom needed."""
@@ -54,11 +57,30 @@ def findings(plan: Plan) -> Iterator[Finding]:
         yield Finding(("designs",), rule, "add the propensity model, or remove the designs")
     for index, design in enumerate(plan.designs):
         yield from _design(plan, design, ("designs", index))
+    yield from _weightings(plan)
+    yield from _cohorts(plan)
     yield from repeated([endpoint.name for endpoint in plan.endpoints], "endpoints", "name")
     for index, endpoint in enumerate(plan.endpoints):
         yield from _endpoint(plan, endpoint, ("endpoints", index))
     yield from _subgroups(plan)
     yield from _disclosure(plan)
+
+
+def _cohorts(plan: Plan) -> Iterator[Finding]:
+    """Limit the cohorts: their patterns of membership, 2 to that power, are counted (rule D)."""
+    if len(plan.designs) + len(plan.populations) > MAX_COHORTS:
+        rule = f"designs and populations make more than {MAX_COHORTS} cohorts"
+        yield Finding(("populations",), rule, "leave some out, or plan a second study")
+
+
+def _weightings(plan: Plan) -> Iterator[Finding]:
+    if plan.weightings and plan.propensity is None:
+        rule = "weights come from the propensity score, and the plan has no [propensity]"
+        yield Finding(("weightings",), rule, "add the propensity model, or remove the weightings")
+    if plan.weightings and plan.disclosure.profile == "strict":
+        rule = "the profile 'strict' shows no weighted tables"
+        fix = "match instead ([[designs]]), or agree on the profile 'standard'"
+        yield Finding(("weightings",), rule, fix)
 
 
 def _propensity(plan: Plan) -> Iterator[Finding]:

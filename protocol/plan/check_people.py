@@ -201,6 +201,7 @@ def _treatment(plan: Plan) -> Iterator[Finding]:
 def _population_names(plan: Plan) -> Iterator[Finding]:
     """Designs and populations share one list of names with the two that every study has."""
     names = [("designs", i, d.name) for i, d in enumerate(plan.designs)]
+    names += [("weightings", i, w.name) for i, w in enumerate(plan.weightings)]
     names += [("populations", i, p.name) for i, p in enumerate(plan.populations)]
     seen: set[str] = set()
     for section, index, name in names:

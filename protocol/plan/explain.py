@@ -201,6 +201,7 @@ def _comparable(plan: Plan) -> Section:
         phrases.fallback(plan.propensity),
     ]
     sentences += [phrases.design(plan, design) for design in plan.designs]
+    sentences += [phrases.weighting(weighting) for weighting in plan.weightings]
     rows = tuple(
         (phrases.label(plan, c.variable), phrases.form(plan, c)) for c in plan.propensity.covariates
     )
@@ -210,6 +211,7 @@ def _comparable(plan: Plan) -> Section:
 def _populations(plan: Plan) -> Section:
     rows = [("all", "All patients", "everybody in the study")]
     rows += [(d.name, d.label, "matched, as above") for d in plan.designs]
+    rows += [(w.name, w.label, f"weighted to {phrases.target(w)}") for w in plan.weightings]
     rows += [(p.name, p.label, phrases.population(plan, p)) for p in plan.populations]
     sentences = (
         "Every endpoint is compared in each of these. One that differs from another by too few "

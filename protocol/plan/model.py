@@ -205,6 +205,23 @@ class Design(Part):
     )
 
 
+Target = Literal[
+    "overlap", "treated", "comparator", "everybody", "everybody-stabilised", "matchable"
+]
+
+
+class Weighting(Part):
+    """A way to make the arms comparable by weighing patients with their propensity score."""
+
+    name: Name = Field(description="The name of the weighted population.")
+    label: Text = Field(default="weighted", description="How the report calls the population.")
+    target: Target = Field(
+        description="Whom the weighted arms resemble: patients who could have had either arm "
+        "('overlap'), the 'treated', the 'comparator', 'everybody' (also 'stabilised'), or those "
+        "whom a one-to-one match would take ('matchable')."
+    )
+
+
 class Population(Part):
     """A part of the study's patients, chosen by conditions on variables."""
 
@@ -306,6 +323,9 @@ class Plan(Part):
         default=None, description="The model of who is treated; needed for designs."
     )
     designs: tuple[Design, ...] = Field(default=(), description="Ways to make the arms comparable.")
+    weightings: tuple[Weighting, ...] = Field(
+        default=(), description="Ways to make the arms comparable by weights."
+    )
     populations: tuple[Population, ...] = Field(
         default=(), description="Further populations, beside all patients and the designs."
     )

@@ -19,6 +19,7 @@ from protocol.plan.model import (
     Subgroup,
     Time,
     TimeToEvent,
+    Weighting,
     levels,
 )
 from protocol.plan.sentences import joined, quoted
@@ -150,6 +151,30 @@ def design(plan: Plan, entry: Design) -> str:
         f"{entry.label} ('{entry.name}'): each patient of the smaller arm gets {ratio} {how}, "
         f"no farther apart than {number(entry.caliper_sd)} standard deviations of the logit score."
         f"{exact}{draw}"
+    )
+
+
+_TARGETS = {
+    "overlap": "patients who could have had either arm",
+    "treated": "the treated patients",
+    "comparator": "the patients of the comparator",
+    "everybody": "all patients",
+    "everybody-stabilised": "all patients, with stabilised weights",
+    "matchable": "patients whom a one-to-one match would take",
+}
+
+
+def target(entry: Weighting) -> str:
+    """Say whom the weighted arms resemble."""
+    return _TARGETS[entry.target]
+
+
+def weighting(entry: Weighting) -> str:
+    """Say how a weighting makes the arms comparable."""
+    return (
+        f"{entry.label} ('{entry.name}'): each patient weighs so much, by the own propensity "
+        f"score, that both arms resemble {target(entry)}. The weights stay in the hospital; sums "
+        "of weights and of their squares leave it."
     )
 
 

@@ -115,7 +115,7 @@ def _groups(plan: Plan, profile: Profile) -> tuple[str, ...]:
         bins = profile.bins_per_caliper
         width = "one caliper" if bins == 1 else f"1/{bins} of the caliper"
         said.append(f"Scores are counted in bins that are {width} wide.")
-    if any(population.weight for population in plan.populations):
+    if plan.weightings or any(population.weight for population in plan.populations):
         said.append(f"Weights have {profile.weights}.")
     if plan.subgroups:
         said.append(

@@ -34,6 +34,7 @@ TABLES: Mapping[Loc, type[BaseModel]] = {
     ("propensity",): model.Propensity,
     ("propensity", "covariates"): model.Covariate,
     ("designs",): model.Design,
+    ("weightings",): model.Weighting,
     ("populations",): model.Population,
     ("populations", "conditions"): model.Condition,
     ("endpoints", "time-to-event"): model.TimeToEvent,

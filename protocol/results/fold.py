@@ -7,9 +7,9 @@ from protocol.parts.matching import LeftOut as Unmade
 from protocol.parts.matching import Made, PooledMatch
 from protocol.parts.propensity import NoFit, Scores
 from protocol.plan.digest import plan_digest
-from protocol.plan.model import BinaryOutcome, Plan
+from protocol.plan.model import BinaryOutcome, Plan, Target
 from protocol.plan.words import handle
-from protocol.program import OVERVIEW, Findings
+from protocol.program import OVERVIEW, Findings, size_of
 from protocol.question import Record
 from protocol.results.balance import balance, table_one, test
 from protocol.results.model import (
@@ -41,6 +41,8 @@ from protocol.steps.describe import Description
 from protocol.steps.flow import FlowOfPatients
 from protocol.steps.outcome_table import Outcomes
 from protocol.steps.overlap import ScoreHistogram
+from protocol.steps.population import Population
+from protocol.steps.weighting import Weighted
 
 NAN = math.nan
 
@@ -54,7 +56,7 @@ def results(played: Played) -> Results:
         for level in ("", *(str(level) for level in findings.subgroups[population.name]))
     ]
     found = [
-        survival_result(plan, endpoint, population, level, record)
+        survival_result(endpoint, population, level, record)
         for endpoint in plan.survival
         for population, level in keys
     ]
@@ -72,7 +74,7 @@ def results(played: Played) -> Results:
         propensity=_propensity(plan, findings, record),
         overlap=_histogram(findings, record),
         designs=tuple(_design(played, made) for made in findings.designs),
-        populations=tuple(_population(played, p.name) for p in findings.populations),
+        populations=tuple(_population(played, population) for population in findings.populations),
         left_out=tuple(LeftOut(one.name, one.reason) for one in findings.left_out),
         table_one=tuple(table_one(name, here, before) for name, here in described.items()),
         balance=tuple(r for name, here in described.items() for r in balance(name, here, before)),
@@ -247,17 +249,42 @@ def _design(played: Played, made: Made) -> MatchedDesign:
     )
 
 
-def _population(played: Played, name: str) -> PopulationCard:
-    plan = played.plan
-    labels = {p.name: p.label for p in plan.populations} | {d.name: d.label for d in plan.designs}
-    plain = {"all": "all patients", "complete": "all patients with complete covariates"}
-    estimand = "unadjusted comparison"
-    design = next((d for d in plan.designs if d.name == name), None)
-    if design is not None:
-        focal = next(_design(played, m) for m in played.findings.designs if _name(m) == name).focal
-        estimand = f"effect in the {focal} arm, as far as it could be matched"
-    label = labels.get(name) or plain[name]
-    return PopulationCard(name, label, estimand, Pair(*played.findings.members.size(name)))
+_TARGETS: dict[Target, str] = {
+    "overlap": "effect in patients who could have had either arm (overlap weights)",
+    "treated": "effect in the {treated} arm (ATT weights)",
+    "comparator": "effect in the {comparator} arm (ATC weights)",
+    "everybody": "effect in all patients (ATE weights)",
+    "everybody-stabilised": "effect in all patients (stabilised ATE weights)",
+    "matchable": "effect in patients whom a one-to-one match would take (matching weights)",
+}
+
+
+def _population(played: Played, population: Population) -> PopulationCard:
+    plan, name = played.plan, population.name
+    labels = {"all": "all patients", "complete": "all patients with complete covariates"}
+    labels |= {one.name: one.label for one in plan.populations}
+    labels |= {one.name: one.label for one in plan.designs}
+    labels |= {one.name: one.label for one in plan.weightings}
+    size = Pair(*size_of(population, played.findings.members))
+    estimand = _estimand(played, population)
+    return PopulationCard(name, labels[name], estimand, size, _effective(played, name))
+
+
+def _estimand(played: Played, population: Population) -> str:
+    arms = played.plan.treatment
+    if isinstance(population, Weighted):
+        text = _TARGETS[population.weighting.target]
+        return text.format(treated=arms.treated_label, comparator=arms.comparator_label)
+    for made in played.findings.designs:
+        if _name(made) == population.name:
+            return f"effect in the {_design(played, made).focal} arm, as far as it could be matched"
+    return "unadjusted comparison"
+
+
+def _effective(played: Played, name: str) -> Pair[float] | None:
+    here: Description | None = played.record.get("describe/1", name)
+    sizes = here.effective if here is not None else None
+    return None if sizes is None else Pair(*sizes)
 
 
 def _name(made: Made) -> str:

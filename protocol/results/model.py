@@ -217,12 +217,16 @@ class MatchedDesign:
 
 @dataclass(frozen=True)
 class PopulationCard:
-    """A population in which outcomes are compared, and whom the comparison is about."""
+    """A population in which outcomes are compared, and whom the comparison is about.
+
+    `effective` is the effective sample size (sum w)^2 / sum w^2 where patients are weighted.
+    """
 
     name: str
     label: str
     estimand: str
     patients: Pair[int]
+    effective: Pair[float] | None = None
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.disclosure import time_grid
-from protocol.plan.model import Plan, TimeToEvent
+from protocol.grid import Grid
+from protocol.plan.model import TimeToEvent
 from protocol.question import Record
 from protocol.results.balance import test
 from protocol.results.model import (
@@ -28,7 +28,7 @@ from protocol.results.model import (
 from protocol.stats import km
 from protocol.stats.cox import Cox, NotEstimable, fit, pair_robust_variance, residual_squares
 from protocol.stats.distributions import ChiSquare, chi_square_tail, normal_quantile, ratio
-from protocol.stats.log_rank import LogRank, log_rank
+from protocol.stats.log_rank import LogRank, log_rank, xie_liu
 from protocol.stats.partial_likelihood import Ties
 from protocol.stats.rmst import Rmst, difference, rmst
 from protocol.stats.sensitivity import e_value
@@ -42,7 +42,7 @@ QUARTILES = (0.25, 0.5, 0.75)
 
 
 def survival_result(
-    plan: Plan, endpoint: TimeToEvent, population: str, level: str, record: Record
+    endpoint: TimeToEvent, population: str, level: str, record: Record
 ) -> SurvivalResult | None:
     """Work out one endpoint in one population; None if its table was not asked or is withheld."""
     key = (endpoint.name, population, level)
@@ -52,7 +52,7 @@ def survival_result(
     table = events.table
     samples = [table.arm(arm).compact() for arm in (0, 1)]
     curves = [km.curve(sample) for sample in samples]
-    landmarks, contrasts = _landmarks(plan, endpoint, curves)
+    landmarks, contrasts = _landmarks(events.grid, endpoint, curves)
     ratios, reason = _hazard_ratios(table, key, record)
     main = next((r for r in ratios if r.method == main_method(table)), None)
     return SurvivalResult(
@@ -68,7 +68,7 @@ def survival_result(
         follow_up=Pair(*(_median(sample.reversed()) for sample in samples)),
         landmarks=landmarks,
         landmark_contrasts=contrasts,
-        mean_time=_mean_time(plan, endpoint, samples),
+        mean_time=_mean_time(events.grid, endpoint, samples),
         log_rank=tuple(_log_ranks(table, record.get("stratified-log-rank/1", *key))),
         hazard_ratios=ratios,
         proportional_hazards=_proportional(table, ratios),
@@ -116,9 +116,8 @@ def _median(sample: Sample) -> float:
 
 
 def _landmarks(
-    plan: Plan, endpoint: TimeToEvent, curves: list[km.Curve]
+    grid: Grid, endpoint: TimeToEvent, curves: list[km.Curve]
 ) -> tuple[Pair[tuple[LandmarkPoint, ...]], tuple[LandmarkContrast, ...]]:
-    grid = time_grid(plan, endpoint)
     edges = np.array([grid.edge(time) for time in endpoint.landmarks], dtype=np.float64)
     read = [km.at(curve, edges) for curve in curves]
     found = km.landmark_difference(read[1], read[0])
@@ -159,10 +158,10 @@ def _landmark_points(endpoint: TimeToEvent, read: km.Survival) -> tuple[Landmark
     )
 
 
-def _mean_time(plan: Plan, endpoint: TimeToEvent, samples: list[Sample]) -> MeanTime | None:
+def _mean_time(grid: Grid, endpoint: TimeToEvent, samples: list[Sample]) -> MeanTime | None:
     if endpoint.horizon is None or any(len(sample.times) == 0 for sample in samples):
         return None
-    horizon = time_grid(plan, endpoint).edge(endpoint.horizon)
+    horizon = grid.edge(endpoint.horizon)
     comparator, treated = (rmst(sample, horizon) for sample in samples)
     gained = difference(treated, comparator)
     contrast = Estimate(gained.estimate, gained.std_error, *gained.interval(), gained.p_value)
@@ -177,9 +176,8 @@ def _mean(found: Rmst) -> Estimate:
 
 
 def _log_ranks(table: RiskTable, by_hospital: LogRank | None) -> list[LogRankTest]:
-    found = []
-    if table.weights is None:
-        found.append(_log_rank_test("log-rank", log_rank(table)))
+    plain = log_rank(table) if table.weights is None else xie_liu(table)
+    found = [_log_rank_test("log-rank", plain)]
     if by_hospital is not None:
         found.append(_log_rank_test("log-rank by hospital", by_hospital))
     return found

@@ -178,6 +178,17 @@ class Description:
         about = centre(self.plan, what)
         return WeightedMoments(float(sum_w), float(sum_w2), float(total), float(squares), about)
 
+    @property
+    def effective(self) -> tuple[float, float] | None:
+        """Effective sample size by arm, (sum w)^2 / sum w^2, if the population has weights."""
+        if "weight" not in self.opened.sums:
+            return None
+        low, high = (
+            float(total * total / squares) if squares > 0 else 0.0
+            for total, squares in self.opened.sums["weight"]
+        )
+        return low, high
+
     def _at(self, variable: Variable, level: str) -> int:
         names = [(v.name, name) for v, name in level_columns(self.plan)]
         return names.index((variable.name, level))
@@ -290,6 +301,7 @@ class Describe(Silent):
         reach = max([1.0, *(_reach(self.plan, what) for what in columns)])
         shape, per = (len(columns), 2), "by column and arm"
         return (
+            real("weight", (2, 2), "sums of weights and their squares, by arm", most * MAX_WEIGHT),
             real(
                 "weighted_known",
                 (*shape, 2),
@@ -312,6 +324,7 @@ class Describe(Silent):
         filled = [np.nan_to_num(x) for x in values]
         pairs = list(zip(there, filled, strict=True))
         return {
+            "weight": _by_arm([weights, weights * weights], arm).T,
             "weighted_known": known,
             "weighted_total": _by_arm([w * x for w, x in pairs], arm),
             "weighted_squares": _by_arm([w * x * x for w, x in pairs], arm),

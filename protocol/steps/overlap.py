@@ -17,7 +17,7 @@ from protocol.question import Key, Opened, Silent
 from protocol.steps.model import Model
 
 CLAMP = 8.0
-"""Logit scores beyond this lie in the outermost bins, so that no extreme shows."""
+"""Logit scores beyond this, 1 in 3,000, lie in no bin, so that no extreme shows."""
 NARROWEST = 2.0**-12
 """No bin is narrower: a model that tells nobody apart would otherwise need endless bins."""
 
@@ -27,6 +27,9 @@ class BinsError(FederationError):
 
     code = "no-spread"
     fix = "match on a model that tells patients apart, or compare all patients"
+
+    def __init__(self) -> None:
+        super().__init__("the scores lie too close together for bins within the caliper")
 
 
 @dataclass(frozen=True)
@@ -57,15 +60,25 @@ class Bins:
 
 
 def score_bins(caliper: float, per_caliper: int) -> Bins:
-    """Lay `per_caliper` bins on one caliper's width."""
-    return Bins(max(caliper / per_caliper, NARROWEST))
+    """Lay `per_caliper` bins on one caliper's width; one bin where all scores are equal.
+
+    Raises
+    ------
+    BinsError
+        If bins would be too narrow: pairs of wider ones could exceed the caliper.
+    """
+    width = caliper / per_caliper
+    if 0 < width < NARROWEST:
+        raise BinsError
+    return Bins(max(width, NARROWEST))
 
 
 @dataclass(frozen=True)
 class Strata:
     """Bins within categories: everything that says who may be paired with whom.
 
-    A place is category * bins + bin, or -1 for a patient whose exact variable is missing.
+    A place is category * bins + bin, or -1 for a patient whose exact variable is missing or whose
+    score lies beyond the bins: partners there could be further apart than the caliper.
     """
 
     model: Model
@@ -84,8 +97,8 @@ class Strata:
         """How many places there are."""
         return len(self.categories) * self.bins.number
 
-    def place(self, cohort: Cohort) -> NDArray[np.int64]:
-        """Find the places of the complete cases, in the order of the model's rows."""
+    def category(self, cohort: Cohort) -> NDArray[np.int64]:
+        """Find the categories of the complete cases, in the order of the model's rows; or -1."""
         rows = self.model.rows(cohort)
         category = np.zeros(len(rows), dtype=np.int64)
         unknown = np.zeros(len(rows), dtype=np.bool_)
@@ -93,8 +106,13 @@ class Strata:
             position = cohort.values[name][rows].astype(np.int64)
             unknown |= position < 0
             category = category * len(levels(self.model.plan.variable(name))) + position
-        place = category * self.bins.number + self.bins.place(self.model.logit(cohort, self.b))
-        return np.where(unknown, -1, place)
+        return np.where(unknown, -1, category)
+
+    def place(self, cohort: Cohort) -> NDArray[np.int64]:
+        """Find the places of the complete cases, in the order of the model's rows; or -1."""
+        category, logit = self.category(cohort), self.model.logit(cohort, self.b)
+        nowhere = (category < 0) | (np.abs(logit) > CLAMP)
+        return np.where(nowhere, -1, category * self.bins.number + self.bins.place(logit))
 
 
 @dataclass(frozen=True, eq=False)

@@ -165,4 +165,4 @@ class RiskTableStep(Silent):
 
     @property
     def _grid(self) -> Grid:
-        return time_grid(self.plan, self.endpoint)
+        return time_grid(self.plan, self.endpoint, weighted=self.population.weighted)

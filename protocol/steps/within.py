@@ -90,8 +90,7 @@ class WithinHospital:
     def pairs(self, cohort: Cohort) -> dict[int, list[int]]:
         """Pair the hospital's rows: each focal row with its controls. Never leaves."""
         model = self.strata.model
-        rows, place = model.rows(cohort), self.strata.place(cohort)
-        category = np.where(place < 0, -1, place // self.strata.bins.number)
+        rows, category = model.rows(cohort), self.strata.category(cohort)
         logit, arm = model.logit(cohort, self.strata.b), cohort.arm[rows]
         pairs: dict[int, list[int]] = {}
         for own in range(len(self.strata.categories)):

@@ -97,7 +97,7 @@ def test_the_seed_study() -> None:
     assert 0.06 <= matched.choice.imbalance[matched.choice.key_number] <= 0.13
     assert done.trips <= 25
     assert done.findings.left_out == ()
-    assert [p.name for p in done.findings.populations] == ["all", "matched", "within"]
+    assert [p.name for p in done.findings.populations] == ["all", "matched", "within", "overlap"]
 
 
 def test_the_seed_study_asks_outcomes_only_when_the_match_is_made() -> None:

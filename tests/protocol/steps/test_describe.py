@@ -121,6 +121,7 @@ def test_what_leaves() -> None:
     assert shapes["histogram"] == (17 + 10, 2)
     assert shapes["weighted_known"] == (len(weighted_columns(PLAN)), 2, 2)
     assert {f.name for f in weighted.fields} - {f.name for f in plain.fields} == {
+        "weight",
         "weighted_known",
         "weighted_total",
         "weighted_squares",

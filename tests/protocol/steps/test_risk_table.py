@@ -85,15 +85,18 @@ def test_pooled_rows_give_the_same_table() -> None:
     np.testing.assert_array_equal(found.table.censored, expected.censored)
 
 
-@pytest.mark.parametrize(("profile", "times"), [("exact", 61), ("standard", 3), ("open", 61)])
-def test_every_time_of_the_grid_is_sent(profile: str, times: int) -> None:
+@pytest.mark.parametrize(
+    ("profile", "times", "weighted_times"),
+    [("exact", 61, 61), ("standard", 3, 2), ("open", 61, 61)],  # months, but weights by quarters
+)
+def test_every_time_of_the_grid_is_sent(profile: str, times: int, weighted_times: int) -> None:
     plan = small_plan(profile)
     layout = RiskTableStep(plan, plan.survival[0], Everybody()).layout()
     shapes = {field.name: field.shape for field in layout.fields}
     assert shapes == {"events": (2, 2, times), "censored": (2, times), "unassessed": (2,)}
     assert layout.width == 64
     weighted = RiskTableStep(plan, plan.survival[0], Filtered(plan, plan.populations[0])).layout()
-    assert weighted.fields[-1].shape == (4, 2, times)
+    assert weighted.fields[-1].shape == (4, 2, weighted_times)
     assert weighted.width == 128
 
 

@@ -1,0 +1,80 @@
+"""Weights from the propensity score: each patient's own, computed where the patient is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocol.cohort import Cohort
+from protocol.disclosure import rules
+from protocol.plan.model import Target, Weighting
+from protocol.steps.model import Model
+from protocol.steps.overlap import CLAMP
+from protocol.steps.population import rounded
+from protocol.steps.score import expit
+
+Reals = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """The complete cases, weighed by their propensity score.
+
+    `treated_share` is the share of treated among all complete cases, for stabilised weights.
+    """
+
+    weighting: Weighting
+    model: Model
+    b: tuple[float, ...]
+    treated_share: float
+
+    weighted = True
+
+    @property
+    def name(self) -> str:
+        """The name that the plan gives it."""
+        return self.weighting.name
+
+    def weights(self, cohort: Cohort) -> Reals:
+        """Weigh the hospital's complete cases, rounded as the profile says; others get 0."""
+        rows, demands = self.model.rows(cohort), rules(self.model.plan)
+        logit = self.model.logit(cohort, self.b)
+        if demands.weight_digits:  # nobody's weight tells how extreme a score is
+            logit = np.clip(logit, -CLAMP, CLAMP)
+        arm = cohort.arm[rows] == 1
+        own = propensity_weights(self.weighting.target, arm, logit, self.treated_share)
+        weights = np.zeros(cohort.size)
+        weights[rows] = rounded(own, demands.weight_digits)
+        return weights
+
+
+def propensity_weights(
+    target: Target, treated: NDArray[np.bool_], logit: Reals, treated_share: float
+) -> Reals:
+    """Compute weights that make both arms resemble the target, shape of `logit`.
+
+    With e the propensity: 1/e for the treated and 1/(1-e) for others (everybody), times the arm's
+    share (stabilised), e/(1-e) for others (treated), (1-e)/e for the treated (comparator), the
+    chance of the other arm (overlap), min(e, 1-e) over the chance of the own arm (matchable).
+
+    References
+    ----------
+    Rosenbaum (1987), J. Am. Stat. Assoc. 82, 387-394; Li, Morgan and Zaslavsky (2018), J. Am.
+    Stat. Assoc. 113, 390-400 (overlap); Li and Greene (2013), Int. J. Biostat. 9, 215-234
+    (matching weights).
+    """
+    e, other = expit(logit), expit(-logit)
+    own = np.where(treated, e, other)
+    match target:
+        case "everybody":
+            return 1 / own
+        case "everybody-stabilised":
+            return np.where(treated, treated_share, 1 - treated_share) / own
+        case "treated":
+            return np.where(treated, 1.0, e / other)
+        case "comparator":
+            return np.where(treated, other / e, 1.0)
+        case "overlap":
+            return 1 - own
+        case "matchable":
+            return np.minimum(e, other) / own
