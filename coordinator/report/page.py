@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from coordinator.report.blocks import Section
-from coordinator.report.figures.canvas import data_uri
+from coordinator.report.figures.sheet import data_uri
 from coordinator.report.sections.answer import answer
 from coordinator.report.sections.checks import checks_section
 from coordinator.report.sections.curves import curves_section

@@ -1,23 +1,30 @@
 """The flow of patients: from rows through exclusions to arms and matched populations."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from coordinator.report.figures.canvas import (
+from coordinator.report.figures.sheet import (
+    FINE_DASHES,
+    HAIR,
     INK,
     LINE,
     MUTED,
-    PAPER,
     RULE,
     SIZE,
-    Canvas,
+    SMALL,
+    WIDTH,
+    Sheet,
+    own_settings,
     text_width,
     wrap,
 )
 from coordinator.report.wording import count
 from protocol.results.model import Results
 
-_PAD, _GAP, _INDENT = 10, 26, 26
+_PAD, _GAP, _INDENT, _HALF_GAP, _CLOSE, _EDGE = 6.5, 17.0, 17.0, 10.0, 8.0, 0.5
+_SIDES = ("treated", "comparator")
 
 
 @dataclass(frozen=True)
@@ -30,34 +37,67 @@ class Box:
     dashed: bool = False
 
 
-def flow(results: Results, *, width: float = 760) -> str:
+@dataclass(frozen=True)
+class _Place:
+    """A box with its words broken to its width; in points from the upper left corner."""
+
+    box: Box
+    x: float
+    top: float
+    width: float
+    title: tuple[str, ...]
+    small: tuple[str, ...]
+
+    @property
+    def bottom(self) -> float:
+        return self.top + 2 * _PAD + LINE * (len(self.title) + len(self.small)) - 3
+
+    @property
+    def centre(self) -> float:
+        return self.x + self.width / 2
+
+    @property
+    def middle(self) -> float:
+        return (self.top + self.bottom) / 2
+
+
+@own_settings()
+def flow(results: Results, *, width: float = WIDTH) -> Sheet:
     """Draw the flow; each arm's matched populations hang below it like branches."""
-    canvas = Canvas(width)
-    middle, column = width / 2, _column(canvas)
-    hospitals = len(results.study.hospitals)
-    rows = Box(
-        f"Rows of {'1 hospital' if hospitals == 1 else f'{hospitals} hospitals'}",
-        count(results.flow.rows),
-    )
-    bottom = _box(canvas, 0, 0, column, rows)
-    side = _box(canvas, middle + 16, bottom + 8, column, _excluded(results))
-    canvas.line(column / 2, bottom, column / 2, side + _GAP, colour=RULE)
-    elbow = (bottom + 8 + side) / 2
-    canvas.line(column / 2, elbow, middle + 10, elbow, colour=RULE)
-    _arrow(canvas, middle + 16, elbow, down=False)
-    top = side + _GAP
-    _arrow(canvas, column / 2, top, down=True)
+    column, right = width / 2 - _HALF_GAP - _EDGE, width / 2 + _HALF_GAP
+    rows = _placed(_rows(results), _EDGE, _EDGE, column)
+    side = _placed(_excluded(results), right, rows.bottom + 6, column)
     total = results.flow.patients.comparator + results.flow.patients.treated
-    bottom = _box(canvas, 0, top, column, Box("Patients in the study", count(total)))
-    ends = [
-        _arm(canvas, results, side_name, x, bottom)
-        for side_name, x in (("treated", 0.0), ("comparator", middle + 16))
+    patients = Box("Patients in the study", count(total))
+    study = _placed(patients, _EDGE, side.bottom + _GAP, column)
+    arms = [
+        list(_arm(results, name, x, study.bottom + _GAP + 5, column))
+        for name, x in zip(_SIDES, (_EDGE, right), strict=True)
     ]
-    return canvas.svg(max(ends) + 2)
+    sheet = Sheet(width, max(arm[-1].bottom for arm in arms) + 1)
+    _arrow(sheet, (rows.centre, rows.bottom), (study.centre, study.top))
+    _arrow(sheet, (rows.centre, side.middle), (side.x, side.middle))
+    fork = study.bottom + _GAP / 2
+    for arm, *branches in arms:
+        _arrow(
+            sheet,
+            (study.centre, study.bottom),
+            (study.centre, fork),
+            (arm.centre, fork),
+            (arm.centre, arm.top),
+        )
+        spine = arm.x + _INDENT / 2
+        for branch in branches:
+            _arrow(sheet, (spine, arm.bottom), (spine, branch.middle), (branch.x, branch.middle))
+    for place in (rows, side, study, *(place for arm in arms for place in arm)):
+        _draw(sheet, place)
+    return sheet
 
 
-def _column(canvas: Canvas) -> float:
-    return canvas.width / 2 - 16
+def _rows(results: Results) -> Box:
+    hospitals = len(results.study.hospitals)
+    of = "1 hospital" if hospitals == 1 else f"{hospitals} hospitals"
+    return Box(f"Rows of {of}", count(results.flow.rows))
 
 
 def _excluded(results: Results) -> Box:
@@ -66,26 +106,14 @@ def _excluded(results: Results) -> Box:
     return Box("Excluded", count(sum(one.rows for one in excluded)), lines)
 
 
-def _arm(canvas: Canvas, results: Results, side: str, x: float, above: float) -> float:
-    """Draw one arm's box and its branches below; give the lower end."""
-    width, top = _column(canvas), above + _GAP + 8
-    centre, trunk = x + width / 2, width / 2
-    canvas.line(trunk, above, trunk, above + _GAP / 2, colour=RULE)
-    canvas.line(trunk, above + _GAP / 2, centre, above + _GAP / 2)
-    canvas.line(centre, above + _GAP / 2, centre, top - 2, colour=RULE)
-    _arrow(canvas, centre, top, down=True)
+def _arm(results: Results, side: str, x: float, top: float, width: float) -> Iterator[_Place]:
+    """Place one arm's box and its branches below."""
     patients = getattr(results.flow.patients, side)
-    bottom = _box(canvas, x, top, width, Box(getattr(results.study.arms, side), count(patients)))
-    spine, y, reached = x + _INDENT / 2, bottom, bottom
+    place = _placed(Box(getattr(results.study.arms, side), count(patients)), x, top, width)
+    yield place
     for branch in _branches(results, side):
-        start = y + 12
-        y = _box(canvas, x + _INDENT, start, width - _INDENT, branch)
-        elbow = (start + y) / 2
-        canvas.line(spine, reached, spine, elbow)
-        canvas.line(spine, elbow, x + _INDENT - 6, elbow)
-        _arrow(canvas, x + _INDENT, elbow, down=False)
-        reached = elbow
-    return y
+        place = _placed(branch, x + _INDENT, place.bottom + _CLOSE, width - _INDENT)
+        yield place
 
 
 def _branches(results: Results, side: str) -> list[Box]:
@@ -109,36 +137,54 @@ def _branches(results: Results, side: str) -> list[Box]:
     return found
 
 
-def _box(canvas: Canvas, x: float, y: float, width: float, box: Box) -> float:
-    """Draw a box as tall as its words; give its lower end."""
+def _number(box: Box) -> str:
+    return f"n = {box.number}" if box.number else ""
+
+
+def _placed(box: Box, x: float, top: float, width: float) -> _Place:
     room = width - 2 * _PAD
-    number = f"n = {box.number}" if box.number else ""
-    title = wrap(box.title, room - text_width(number, bold=True) - 12, bold=True)
-    small: Sequence[str] = [part for line in box.lines for part in wrap(line, room, SIZE - 1)]
-    height = 2 * _PAD + LINE * (len(title) + len(small)) - 3
-    canvas.rect(
-        x + 0.5,
-        y + 0.5,
-        width - 1,
-        height,
-        fill=PAPER,
-        stroke=RULE,
-        corner=3,
-        dash="4 3" if box.dashed else "",
+    title = wrap(box.title, room - text_width(_number(box), bold=True) - 8, bold=True)
+    small = tuple(part for line in box.lines for part in wrap(line, room, SMALL))
+    return _Place(box, x, top, width, tuple(title), small)
+
+
+def _draw(sheet: Sheet, place: _Place) -> None:
+    from matplotlib.patches import FancyBboxPatch  # noqa: PLC0415 - slow to import
+
+    sheet.page.add_patch(
+        FancyBboxPatch(
+            (place.x, place.top),
+            place.width,
+            place.bottom - place.top,
+            boxstyle="round,pad=0,rounding_size=2",
+            facecolor="none",
+            edgecolor=RULE,
+            linestyle=FINE_DASHES if place.box.dashed else "solid",
+        )
     )
-    line = y + _PAD + 11
-    canvas.text(x + width - _PAD, line, number, anchor="end", bold=True)
-    for words in title:
-        canvas.text(x + _PAD, line, words, colour=INK, bold=True)
+    line = place.top + _PAD + 7.5
+    end = place.x + place.width - _PAD
+    sheet.text(end, line, _number(place.box), anchor="right", bold=True)
+    words = [(part, INK, SIZE) for part in place.title]
+    words += [(part, MUTED, SMALL) for part in place.small]
+    for part, colour, size in words:
+        bold = colour == INK
+        sheet.text(place.x + _PAD, line, part, colour=colour, size=size, bold=bold)
         line += LINE
-    for words in small:
-        canvas.text(x + _PAD, line, words, colour=MUTED, size=SIZE - 1)
-        line += LINE
-    return y + height
 
 
-def _arrow(canvas: Canvas, x: float, y: float, *, down: bool) -> None:
-    points = [(x - 4, y - 7), (x + 4, y - 7), (x, y)]
-    if not down:
-        points = [(x - 7, y - 4), (x - 7, y + 4), (x, y)]
-    canvas.path(points, fill=RULE, closed=True)
+def _arrow(sheet: Sheet, *corners: tuple[float, float]) -> None:
+    """Draw a line through corners that ends in an arrow's head."""
+    from matplotlib.patches import FancyArrowPatch  # noqa: PLC0415
+    from matplotlib.path import Path  # noqa: PLC0415
+
+    sheet.page.add_patch(
+        FancyArrowPatch(
+            path=Path(list(corners)),
+            arrowstyle="-|>",
+            mutation_scale=6,
+            color=RULE,
+            linewidth=HAIR,
+            joinstyle="miter",
+        )
+    )

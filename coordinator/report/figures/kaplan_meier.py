@@ -4,37 +4,49 @@ At risk just before t, as R's `survival` counts; lines differ by dash and direct
 by colour. No censoring ticks: each would be one patient's time.
 """
 
+from __future__ import annotations
+
 import math
 from bisect import bisect_left
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from coordinator.report.choice import hazard_ratio, log_rank
-from coordinator.report.figures.canvas import (
+from coordinator.report.figures.sheet import (
     COMPARATOR,
     COMPARATOR_TEXT,
-    DASH,
-    GRID,
+    DASHED,
     INK,
     LINE,
     MUTED,
-    RULE,
-    SIZE,
+    SMALL,
+    SOLID,
     TREATED,
     TREATED_TEXT,
-    Canvas,
-    Scale,
+    WIDTH,
+    Dash,
+    Sheet,
     nice_step,
+    own_settings,
+    shortened,
     text_width,
     wrap,
 )
 from coordinator.report.wording import count, interval, months, p_phrase
 from protocol.results.model import CurvePoints, StudyCard, SurvivalResult
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 STEPS = (1, 2, 3, 6, 12, 24, 36, 60, 120, 240, 600)
 SHOWN_SHARE = 0.1
 """Curves are drawn while this share is at risk: Pocock et al. (2002), Lancet 359, 1686-1689."""
 
-_TOP, _LABEL_WIDTH, _SMALL = 54, 118, 11.5
+HEIGHT = 196.0
+"""Of the plot, in points."""
+
+_TOP, _TABLE, _GAP, _LABELS, _ROWS = 36, 48, 7, 84, 13
+_ROW_NAMES = ("At risk", "Events before", "Censored before")
 
 
 @dataclass(frozen=True)
@@ -44,7 +56,7 @@ class Arm:
     label: str
     colour: str
     text: str
-    dash: str
+    dash: Dash
     patients: int
     times: tuple[float, ...]
     curve: CurvePoints
@@ -62,20 +74,20 @@ class Arm:
 def arms_of(found: SurvivalResult, study: StudyCard) -> tuple[Arm, Arm]:
     """Dress both arms for drawing, the treated first."""
 
-    def arm(label: str, look: tuple[str, str, str], patients: int, curve: CurvePoints) -> Arm:
+    def arm(label: str, look: tuple[str, str, Dash], patients: int, curve: CurvePoints) -> Arm:
         times = tuple(months(time, study.time_unit) for time in curve.times)
         return Arm(label, *look, patients, times, curve)
 
     return (
         arm(
             study.arms.treated,
-            (TREATED, TREATED_TEXT, ""),
+            (TREATED, TREATED_TEXT, SOLID),
             found.patients.treated,
             found.curves.treated,
         ),
         arm(
             study.arms.comparator,
-            (COMPARATOR, COMPARATOR_TEXT, DASH),
+            (COMPARATOR, COMPARATOR_TEXT, DASHED),
             found.patients.comparator,
             found.curves.comparator,
         ),
@@ -97,31 +109,56 @@ def ticks_of(arms: tuple[Arm, Arm], landmarks: list[float], most: int = 9) -> li
     return [step * k for k in range(math.ceil(end / step - 1e-9) + 1)]
 
 
+@own_settings()
 def kaplan_meier(
-    found: SurvivalResult, study: StudyCard, *, width: float = 760, height: float = 300
-) -> str:
+    found: SurvivalResult, study: StudyCard, *, width: float = WIDTH, height: float = HEIGHT
+) -> Sheet:
     """Draw both curves with 95 % bands and the risk table; `height` is that of the plot."""
     arms = arms_of(found, study)
     ticks = ticks_of(arms, [months(m.time, study.time_unit) for m in found.landmarks.treated])
-    canvas = Canvas(width)
+    labels = [wrap(arm.label, _LABELS, bold=True, most=4) for arm in arms]
+    bottom = _TOP + height
+    sheet = Sheet(width, bottom + _TABLE + len(arms) * _table_height() - 6)
+    left, right = _gutters(arms, labels, ticks[-1])
+    axes = sheet.axes(left, _TOP, width - right, bottom)
+    _headings(sheet, found)
+    _axes(axes, ticks)
+    for arm in reversed(arms):
+        _band(axes, arm)
+    for arm in reversed(arms):
+        axes.step(
+            *_steps(arm, arm.curve.survival, ticks[-1]),
+            where="post",
+            color=arm.colour,
+            linestyle=arm.dash,
+            linewidth=1.5,
+            clip_on=False,
+            zorder=3,
+        )
+    _end_labels(sheet, axes, arms, labels)
+    _risk_table(sheet, axes, arms, ticks, bottom + _TABLE)
+    return sheet
+
+
+def _table_height() -> float:
+    return LINE * (len(_ROW_NAMES) + 1) + 7
+
+
+def _gutters(arms: tuple[Arm, Arm], labels: list[list[str]], end: float) -> tuple[float, float]:
+    """Make room left for the rows' names, and right for the arms' names, and a column's half."""
+    first, last = (
+        max(text_width(count(arm.at_risk(month)), SMALL) for arm in arms) / 2
+        for month in (0.0, end)
+    )
     # The rows' names must not touch the first column, which is centred below t = 0.
-    first = max(text_width(count(arm.at_risk(0.0)), _SMALL) for arm in arms)
-    left = text_width("Censored before", _SMALL) + first / 2 + 6
-    x = Scale(0.0, ticks[-1], left, width - _LABEL_WIDTH)
-    y = Scale(0.0, 1.0, _TOP + height, _TOP)
-    _headings(canvas, found)
-    _axes(canvas, x, y, ticks)
-    for arm in reversed(arms):
-        _band(canvas, arm, x, y)
-    for arm in reversed(arms):
-        _curve(canvas, arm, x, y)
-    _end_labels(canvas, arms, x, y)
-    bottom = _risk_table(canvas, arms, x, ticks, _TOP + height + 62)
-    return canvas.svg(bottom + 4)
+    names = max(text_width(name, SMALL) for name in _ROW_NAMES)
+    arms_names = max(text_width(words, bold=True) for label in labels for words in label)
+    return names + first + 6, max(last, _GAP + arms_names) + 1
 
 
-def _headings(canvas: Canvas, found: SurvivalResult) -> None:
-    canvas.text(0, 15, f"{found.label}, %", bold=True, size=14)
+def _headings(sheet: Sheet, found: SurvivalResult) -> None:
+    title = shortened(f"{found.label}, %", sheet.width, 9.2, bold=True)
+    sheet.text(0, 9.5, title, bold=True, size=9.2)
     hr, test = hazard_ratio(found), log_rank(found)
     told = [f"log-rank {p_phrase(test.test.p_value)}"] if test else []
     if hr:
@@ -130,93 +167,83 @@ def _headings(canvas: Canvas, found: SurvivalResult) -> None:
     elif found.not_estimable:
         told.append("hazard ratio not estimable")
     line = " · ".join(told)
-    canvas.text(0, 34, line[:1].upper() + line[1:], colour=MUTED)
+    sheet.text(0, 22.5, line[:1].upper() + line[1:], colour=MUTED)
 
 
-def _axes(canvas: Canvas, x: Scale, y: Scale, ticks: list[float]) -> None:
-    for tenth in range(0, 11, 2):
-        level = y(tenth / 10)
-        canvas.line(x.first, level, x.last, level, colour=GRID if tenth else RULE)
-        canvas.text(x.first - 8, level + 4, f"{10 * tenth}", colour=MUTED, anchor="end")
-    for tick in ticks:
-        canvas.line(x(tick), y.first, x(tick), y.first + 5)
-        canvas.text(x(tick), y.first + 20, f"{tick:g}", colour=MUTED, anchor="middle")
-    middle = (x.first + x.last) / 2
-    canvas.text(middle, y.first + 38, "Months", colour=MUTED, anchor="middle")
+def _axes(axes: Axes, ticks: list[float]) -> None:
+    axes.set(xlim=(0, ticks[-1]), ylim=(0, 1), xlabel="Months")
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_yticks([k / 5 for k in range(6)], [f"{20 * k}" for k in range(6)])
+    axes.grid(axis="y")
 
 
-def _steps(
-    arm: Arm, values: tuple[float, ...], x: Scale, y: Scale, start: float = 1.0
-) -> list[tuple[float, float]]:
-    """Turn values at times into the corners of steps, cut at the axis' end; NaN keeps the last."""
-    points, level = [(x(0.0), y(start))], start
+def _steps(arm: Arm, values: tuple[float, ...], end: float) -> tuple[list[float], list[float]]:
+    """List the months at which values change, cut at the axis' end; NaN keeps the last."""
+    times, levels = [0.0], [1.0]
     for time, value in zip(arm.times, values, strict=True):
-        if time > x.high:
-            break
-        if math.isnan(value) or value == level:
-            continue
-        points += [(x(time), y(level)), (x(time), y(value))]
-        level = value
-    end = min(x.high, arm.times[-1]) if arm.times else 0.0
-    return [*points, (x(end), y(level))]
+        if time <= end and not math.isnan(value) and value != levels[-1]:
+            times.append(time)
+            levels.append(value)
+    last = min(end, arm.times[-1]) if arm.times else 0.0
+    return [*times, last], [*levels, levels[-1]]
 
 
-def _band(canvas: Canvas, arm: Arm, x: Scale, y: Scale) -> None:
-    curve = arm.curve
-    # Before the first event there is no interval: the band has no width there.
-    high = _steps(arm, _known(curve.conf_high, curve.survival), x, y)
-    low = _steps(arm, _known(curve.conf_low, curve.survival), x, y)
-    canvas.path([*high, *reversed(low)], fill=arm.colour, opacity=0.13, closed=True)
+def _band(axes: Axes, arm: Arm) -> None:
+    """Shade between the limits; where there are none, as before an event, it has no width."""
+    end, curve = axes.get_xlim()[1], arm.curve
+    corners = [(0.0, 1.0, 1.0)]
+    points = zip(arm.times, curve.survival, curve.conf_low, curve.conf_high, strict=True)
+    for time, survival, low, high in points:
+        if time <= end and not math.isnan(survival):
+            lower, upper = (survival if math.isnan(v) else v for v in (low, high))
+            corners.append((time, lower, upper))
+    corners.append((min([end, *arm.times[-1:]]), *corners[-1][1:]))
+    times, lows, highs = zip(*corners, strict=True)
+    axes.fill_between(
+        times, lows, highs, step="post", facecolor=arm.colour, alpha=0.13, linewidth=0
+    )
 
 
-def _known(limits: tuple[float, ...], survival: tuple[float, ...]) -> tuple[float, ...]:
-    return tuple(s if math.isnan(v) else v for v, s in zip(limits, survival, strict=True))
-
-
-def _curve(canvas: Canvas, arm: Arm, x: Scale, y: Scale) -> None:
-    points = _steps(arm, arm.curve.survival, x, y)
-    canvas.path(points, colour=arm.colour, width=2.2, dash=arm.dash)
-
-
-def _level_at_end(arm: Arm, x: Scale) -> float:
-    seen = [s for t, s in zip(arm.times, arm.curve.survival, strict=True) if t <= x.high]
-    return seen[-1] if seen else 1.0
-
-
-def _end_labels(canvas: Canvas, arms: tuple[Arm, Arm], x: Scale, y: Scale) -> None:
+def _end_labels(sheet: Sheet, axes: Axes, arms: tuple[Arm, Arm], labels: list[list[str]]) -> None:
     """Write each arm's name where its line ends, apart from the other's."""
-    labels = [wrap(arm.label, _LABEL_WIDTH - 16, bold=True) for arm in arms]
-    places = [y(_level_at_end(arm, x)) for arm in arms]
-    need = LINE * max(len(label) for label in labels) + 6
-    upper, lower = sorted((0, 1), key=lambda k: places[k])
-    gap = need - (places[lower] - places[upper])
-    if gap > 0:
-        places[upper], places[lower] = places[upper] - gap / 2, places[lower] + gap / 2
-    shift = max(0.0, places[lower] + LINE * len(labels[lower]) / 2 - y.first)
-    for k, arm in enumerate(arms):
-        top = max(y.last + 4, places[k] - shift) - LINE * (len(labels[k]) - 1) / 2 + 4
-        for number, words in enumerate(labels[k]):
-            canvas.text(x.last + 10, top + LINE * number, words, colour=arm.text, bold=True)
+    end, bottom = axes.get_xlim()[1], _TOP + axes.bbox.height
+    halves = [LINE * len(label) / 2 for label in labels]
+    levels = [_steps(arm, arm.curve.survival, end)[1][-1] for arm in arms]
+    middles = [bottom - level * axes.bbox.height for level in levels]
+    upper, lower = sorted((0, 1), key=lambda k: middles[k])
+    overlap = sum(halves) + 4 - (middles[lower] - middles[upper])
+    if overlap > 0:
+        middles[upper], middles[lower] = middles[upper] - overlap / 2, middles[lower] + overlap / 2
+    shift = max(0.0, middles[lower] + halves[lower] - bottom)
+    shift = shift or min(0.0, middles[upper] - halves[upper] - _TOP)
+    x = axes.bbox.x1 + _GAP
+    for arm, label, half, middle in zip(arms, labels, halves, middles, strict=True):
+        for number, words in enumerate(label):
+            line = middle - shift - half + LINE * (number + 0.75)
+            sheet.text(x, line, words, colour=arm.text, bold=True)
 
 
 def _risk_table(
-    canvas: Canvas, arms: tuple[Arm, Arm], x: Scale, ticks: list[float], top: float
-) -> float:
-    """Write at risk, events and censorings under the ticks; give the lower end."""
-    y = top + 14
+    sheet: Sheet, axes: Axes, arms: tuple[Arm, Arm], ticks: list[float], top: float
+) -> None:
+    """Write at risk, events and censorings under the ticks, by the curves' own time axis."""
+    below = sheet.below(axes)
     for arm in arms:
-        canvas.line(0, y - 13, 22, y - 13, colour=arm.colour, width=2.2, dash=arm.dash)
-        canvas.text(28, y - 9, arm.label, colour=arm.text, bold=True, size=SIZE)
-        rows = (
-            ("At risk", [arm.at_risk(tick) for tick in ticks], INK),
-            ("Events before", [arm.before(arm.curve.events, tick) for tick in ticks], MUTED),
-            ("Censored before", [arm.before(arm.curve.censored, tick) for tick in ticks], MUTED),
+        line = top
+        sheet.page.plot(
+            [0, 14], [line - 2.9] * 2, color=arm.colour, linestyle=arm.dash, linewidth=1.5
         )
-        for name, values, colour in rows:
-            y += LINE
-            canvas.text(0, y - 8, name, colour=colour, size=_SMALL)
+        name = shortened(arm.label, sheet.width - 19, bold=True)
+        sheet.text(19, line, name, colour=arm.text, bold=True)
+        told = (
+            [arm.at_risk(tick) for tick in ticks],
+            [arm.before(arm.curve.events, tick) for tick in ticks],
+            [arm.before(arm.curve.censored, tick) for tick in ticks],
+        )
+        for name, values, colour in zip(_ROW_NAMES, told, (INK, MUTED, MUTED), strict=True):
+            line += LINE
+            sheet.text(0, line, name, colour=colour, size=SMALL)
             for tick, value in zip(ticks, values, strict=True):
-                told = count(value)
-                canvas.text(x(tick), y - 8, told, colour=colour, size=_SMALL, anchor="middle")
-        y += LINE + 8
-    return y - LINE
+                number = sheet.text(tick, line, count(value), colour=colour, size=SMALL)
+                number.set(ha="center", transform=below)
+        top += _table_height()

@@ -1,25 +1,52 @@
 """Love plot: standardised mean differences before and after, the largest on top."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from coordinator.report.figures.canvas import (
-    GRID,
+from coordinator.report.figures.sheet import (
+    FINE_DASHES,
+    HAIR,
+    INK,
     MUTED,
     PAPER,
     RULE,
+    SHADE,
+    SIZE,
     TREATED,
-    Canvas,
-    Scale,
+    WIDTH,
+    Sheet,
     nice_step,
+    own_settings,
+    shortened,
     text_width,
-    wrap,
 )
 from coordinator.report.wording import decimal
 from protocol.results.model import BalanceRow
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 THRESHOLD = 0.1
-_ROW, _TOP = 19, 46
+_ROW, _TOP, _BOTTOM, _LABELS = 12.6, 28, 32, 200
+
+_BEFORE: dict[str, Any] = {
+    "linestyle": "none",
+    "marker": "o",
+    "markersize": 5.6,
+    "markerfacecolor": PAPER,
+    "markeredgecolor": MUTED,
+    "markeredgewidth": 1,
+}
+_AFTER: dict[str, Any] = {
+    "linestyle": "none",
+    "marker": "s",
+    "markersize": 5.2,
+    "color": TREATED,
+    "markeredgewidth": 0,
+}
 
 
 @dataclass(frozen=True)
@@ -40,53 +67,49 @@ def differences(
     return tuple(sorted(rows, key=lambda row: -abs(row.before) if row.before == row.before else 1))
 
 
-def love(rows: tuple[Difference, ...], *, width: float = 760) -> str:
+@own_settings()
+def love(rows: tuple[Difference, ...], *, width: float = WIDTH) -> Sheet:
     """Draw hollow circles before, filled squares after, and the band within 0.1."""
-    canvas = Canvas(width)
-    left = min(300.0, max((text_width(row.label) for row in rows), default=80.0) + 14)
-    known = [abs(v) for row in rows for v in (row.before, row.after) if not math.isnan(v)]
-    step = nice_step(max([0.2, *known]), 4, (0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 10.0))
-    end = step * math.ceil(max([0.2, *known]) / step - 1e-9)
-    x = Scale(-end, end, left, width - 16)
-    bottom = _TOP + _ROW * len(rows)
-    _frame(canvas, x, step, bottom)
+    labels = [shortened(row.label, _LABELS) for row in rows]
+    left = max((text_width(label) for label in labels), default=60.0) + 8
+    bottom = _TOP + _ROW * max(1, len(rows))
+    sheet = Sheet(width, bottom + _BOTTOM)
+    axes = sheet.axes(left, _TOP, width - 12, bottom)
+    _frame(axes, rows, labels)
     for number, row in enumerate(rows):
-        _row(canvas, x, _TOP + _ROW * (number + 0.5), row, left)
-    _legend(canvas, left, matched=any(not math.isnan(row.after) for row in rows))
-    words = "Standardised mean difference (treated − comparator)"
-    canvas.text((x.first + x.last) / 2, bottom + 38, words, colour=MUTED, anchor="middle")
-    return canvas.svg(bottom + 46)
+        axes.plot([row.before, row.after], [number, number], color=RULE, linewidth=HAIR)
+    marks: dict[str, Any] = {"clip_on": False, "zorder": 3}
+    axes.plot([row.before for row in rows], range(len(rows)), **_BEFORE, **marks)
+    axes.plot([row.after for row in rows], range(len(rows)), **_AFTER, **marks)
+    _legend(sheet, left, matched=any(not math.isnan(row.after) for row in rows))
+    return sheet
 
 
-def _frame(canvas: Canvas, x: Scale, step: float, bottom: float) -> None:
-    width = x(THRESHOLD) - x(-THRESHOLD)
-    canvas.rect(x(-THRESHOLD), _TOP, width, bottom - _TOP, fill=GRID, opacity=0.55)
+def _frame(axes: Axes, rows: tuple[Difference, ...], labels: list[str]) -> None:
+    known = [abs(v) for row in rows for v in (row.before, row.after) if not math.isnan(v)]
+    most = max([0.2, *known])
+    step = nice_step(most, 4, (0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 10.0))
+    parts = math.ceil(most / step - 1e-9)
+    ticks = [k * step for k in range(-parts, parts + 1)]
+    axes.set(xlim=(ticks[0], ticks[-1]), ylim=(max(1, len(rows)) - 0.5, -0.5))
+    axes.set_xticks(ticks, [decimal(tick, 2 if step == 0.25 else 1) for tick in ticks])
+    axes.set_yticks(range(len(rows)), labels)
+    axes.tick_params(axis="y", labelcolor=INK)
+    axes.set_xlabel("Standardised mean difference (treated − comparator)")
+    axes.grid(axis="y")
+    axes.spines.bottom.set_visible(False)
+    axes.axvspan(-THRESHOLD, THRESHOLD, facecolor=SHADE, linewidth=0, zorder=0)
     for edge in (-THRESHOLD, THRESHOLD):
-        canvas.line(x(edge), _TOP, x(edge), bottom, dash="4 3")
-    canvas.line(x(0), _TOP, x(0), bottom)
-    for k in range(-round(x.high / step), round(x.high / step) + 1):
-        canvas.line(x(k * step), bottom, x(k * step), bottom + 5)
-        told = decimal(k * step, 2 if step == 0.25 else 1)
-        canvas.text(x(k * step), bottom + 19, told, colour=MUTED, anchor="middle")
+        axes.axvline(edge, color=RULE, linewidth=HAIR, linestyle=FINE_DASHES)
+    axes.axvline(0, color=RULE, linewidth=HAIR)
 
 
-def _row(canvas: Canvas, x: Scale, y: float, row: Difference, left: float) -> None:
-    words = wrap(row.label, left - 14)
-    told = words[0] if len(words) == 1 else f"{words[0]} …"
-    canvas.text(left - 12, y + 4, told, anchor="end")
-    canvas.line(x.first, y, x.last, y, colour=GRID)
-    if not math.isnan(row.before) and not math.isnan(row.after):
-        canvas.line(x(row.before), y, x(row.after), y, colour=RULE)
-    if not math.isnan(row.before):
-        canvas.circle(x(row.before), y, 4.2, fill=PAPER, stroke=MUTED)
-    if not math.isnan(row.after):
-        canvas.rect(x(row.after) - 4, y - 4, 8, 8, fill=TREATED)
-
-
-def _legend(canvas: Canvas, left: float, *, matched: bool) -> None:
-    canvas.circle(left + 6, 18, 4.2, fill=PAPER, stroke=MUTED)
-    canvas.text(left + 18, 22, "before" if matched else "all patients")
-    if matched:
-        canvas.rect(left + 86, 14, 8, 8, fill=TREATED)
-        canvas.text(left + 102, 22, "after matching")
-    canvas.text(canvas.width - 16, 22, "shaded: within ±0.1", colour=MUTED, anchor="end")
+def _legend(sheet: Sheet, left: float, *, matched: bool) -> None:
+    words, line, x = "before" if matched else "all patients", 14.0, left + 4
+    for name, look in ((words, _BEFORE), ("after matching", _AFTER)):
+        if look is _BEFORE or matched:
+            sheet.page.plot([x], [line - 2.9], **look)
+            sheet.text(x + 7, line, name)
+        x += 7 + text_width(name) + 18
+    end = sheet.width - 12
+    sheet.text(end, line, "shaded: within ±0.1", colour=MUTED, anchor="right", size=SIZE)

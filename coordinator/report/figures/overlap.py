@@ -1,27 +1,37 @@
 """The propensity scores of both arms as a mirrored histogram: how far the arms overlap."""
 
-import math
+from __future__ import annotations
 
-from coordinator.report.figures.canvas import (
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from coordinator.report.figures.sheet import (
     COMPARATOR,
     COMPARATOR_TEXT,
-    GRID,
+    COMPARATOR_TINT,
+    HAIR,
     INK,
+    LINE,
     MUTED,
     TREATED,
     TREATED_TEXT,
-    Canvas,
-    Scale,
+    WIDTH,
+    Sheet,
     nice_step,
+    own_settings,
     text_width,
     wrap,
 )
 from coordinator.report.wording import count
 from protocol.results.model import Histogram, Pair
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 MOST_BARS = 40
 SHARES = (0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
-_TOP, _RIGHT, _HALF = 16, 130, 120
+_TOP, _HALF, _BOTTOM, _LABELS, _GAP = 8, 79, 34, 84, 8
 _STEPS = tuple(digit * 10**power for power in range(7) for digit in (1, 2, 5))
 
 
@@ -39,80 +49,83 @@ def merged(histogram: Histogram, most: int = MOST_BARS) -> Histogram:
     return Histogram(edges, Pair(added(arms.comparator), added(arms.treated)))
 
 
-def overlap(histogram: Histogram, arms: Pair[str], *, width: float = 760) -> str:
+@own_settings()
+def overlap(histogram: Histogram, arms: Pair[str], *, width: float = WIDTH) -> Sheet:
     """Draw the treated arm upwards and the comparator, hatched, downwards."""
     shown = merged(histogram)
-    canvas = Canvas(width)
     highest = max((*shown.patients.treated, *shown.patients.comparator, 1))
     step = nice_step(highest, 4, _STEPS)
-    most = step * math.ceil(highest / step)
-    left = text_width(count(most)) + 14
-    x = Scale(shown.edges[0], shown.edges[-1], left, width - _RIGHT)
-    y = Scale(0, most, _TOP + _HALF, _TOP)
-    _grid(canvas, x, y, step)
-    hatch = canvas.hatched("hatch", COMPARATOR)
-    _bars(canvas, shown.edges, shown.patients.treated, (x, y), TREATED, up=True)
-    _bars(canvas, shown.edges, shown.patients.comparator, (x, y), hatch, up=False)
-    canvas.line(x.first, y(0), x.last, y(0), colour=INK)
-    _label(
-        canvas, (x.last + 12, _TOP + 14), arms.treated, sum(shown.patients.treated), TREATED_TEXT
+    parts = math.ceil(highest / step)
+    told = {side: _label(getattr(arms, side), getattr(shown.patients, side)) for side in _SIDES}
+    gutter = max(text_width(line, bold=True) for lines in told.values() for line in lines)
+    middle, bottom = _TOP + _HALF, _TOP + 2 * _HALF
+    sheet = Sheet(width, bottom + _BOTTOM)
+    left = text_width(count(step * parts)) + 8
+    axes = sheet.axes(left, _TOP, width - gutter - _GAP - 1, bottom)
+    _counts(axes, step, parts)
+    _bars(axes, shown)
+    _probabilities(axes, width - gutter - _GAP - left)
+    for side, top in (("treated", _TOP + 9), ("comparator", middle + 16)):
+        _write(sheet, told[side], width - gutter, top, _SIDES[side])
+    return sheet
+
+
+_SIDES = {"treated": TREATED_TEXT, "comparator": COMPARATOR_TEXT}
+
+
+def _label(arm: str, patients: tuple[int, ...]) -> list[str]:
+    return [*wrap(arm, _LABELS, bold=True, most=4), f"n = {count(sum(patients))}"]
+
+
+def _counts(axes: Axes, step: float, parts: int) -> None:
+    ticks = [k * step for k in range(-parts, parts + 1)]
+    axes.set_ylim(ticks[0], ticks[-1])
+    axes.set_yticks(ticks, [count(abs(tick)) for tick in ticks])
+    axes.grid(axis="y")
+    axes.spines.bottom.set_visible(False)
+    axes.axhline(0, color=INK, linewidth=HAIR, zorder=3)
+
+
+def _bars(axes: Axes, shown: Histogram) -> None:
+    edges = shown.edges
+    widths = [high - low for low, high in pairwise(edges)]
+    axes.set_xlim(edges[0], edges[-1])
+    axes.bar(
+        edges[:-1],
+        shown.patients.treated,
+        widths,
+        align="edge",
+        facecolor=TREATED,
+        edgecolor="white",
     )
-    bottom = _TOP + 2 * _HALF
-    _label(
-        canvas,
-        (x.last + 12, y(0) + 24),
-        arms.comparator,
-        sum(shown.patients.comparator),
-        COMPARATOR_TEXT,
+    axes.bar(
+        edges[:-1],
+        [-patients for patients in shown.patients.comparator],
+        widths,
+        align="edge",
+        facecolor=COMPARATOR_TINT,
+        edgecolor=COMPARATOR,
+        hatch="//////",
     )
-    _probabilities(canvas, x, bottom)
-    return canvas.svg(bottom + 48)
 
 
-def _grid(canvas: Canvas, x: Scale, y: Scale, step: float) -> None:
-    for k in range(round(y.high / step) + 1):
-        for level in {y(k * step), 2 * y(0) - y(k * step)}:
-            canvas.line(x.first, level, x.last, level, colour=GRID)
-            canvas.text(x.first - 8, level + 4, count(k * step), colour=MUTED, anchor="end")
-
-
-def _bars(
-    canvas: Canvas,
-    edges: tuple[float, ...],
-    patients: tuple[int, ...],
-    scales: tuple[Scale, Scale],
-    fill: str,
-    *,
-    up: bool,
-) -> None:
-    x, y = scales
-    colour = TREATED if up else COMPARATOR
-    for k, number in enumerate(patients):
-        if number:
-            tall = y(0) - y(number)
-            top = y(0) - tall if up else y(0)
-            wide = max(1.0, x(edges[k + 1]) - x(edges[k]) - 1)
-            canvas.rect(x(edges[k]) + 0.5, top, wide, tall, fill=fill, stroke=colour)
-
-
-def _label(
-    canvas: Canvas, place: tuple[float, float], arm: str, patients: int, colour: str
-) -> None:
-    x, top = place
-    lines = wrap(arm, _RIGHT - 16, bold=True)
-    for number, words in enumerate(lines):
-        canvas.text(x, top + 16 * number, words, colour=colour, bold=True)
-    canvas.text(x, top + 16 * len(lines), f"n = {count(patients)}", colour=MUTED)
-
-
-def _probabilities(canvas: Canvas, x: Scale, y: float) -> None:
+def _probabilities(axes: Axes, width: float) -> None:
     """Mark probabilities where their logits lie, leaving out those without room."""
+    low, high = axes.get_xlim()
+    ticks: dict[float, str] = {}
     taken = -math.inf
     for share in SHARES:
-        place = x(math.log(share / (1 - share)))
-        if x.first <= place <= x.last and place - taken > 44:
-            canvas.line(place, y, place, y + 5)
-            canvas.text(place, y + 20, f"{100 * share:g} %", colour=MUTED, anchor="middle")
-            taken = place
-    words = "Propensity score: probability of the treated arm (axis: logit)"
-    canvas.text((x.first + x.last) / 2, y + 40, words, colour=MUTED, anchor="middle")
+        logit, told = math.log(share / (1 - share)), f"{100 * share:g} %"
+        place, half = (logit - low) / (high - low) * width, text_width(told) / 2
+        if low <= logit <= high and place - half > taken:
+            ticks[logit], taken = told, place + half + 8
+    axes.set_xticks(list(ticks), list(ticks.values()))
+    axes.set_xlabel("Propensity score: probability of the treated arm (axis: logit)")
+
+
+def _write(sheet: Sheet, lines: list[str], x: float, y: float, colour: str) -> None:
+    *arm, number = lines
+    for words in arm:
+        sheet.text(x, y, words, colour=colour, bold=True)
+        y += LINE
+    sheet.text(x, y, number, colour=MUTED)

@@ -19,7 +19,7 @@ from coordinator.report.wording import (
 )
 from protocol.results.model import QuantilePoint, Results, SurvivalResult
 
-SMALL_WIDTH, SMALL_HEIGHT = 600, 210
+SMALL_WIDTH, SMALL_HEIGHT = 392, 138  # points
 
 
 def curves_section(results: Results) -> Section:
@@ -46,7 +46,7 @@ def _figure(results: Results, found: SurvivalResult, *, small: bool) -> Figure:
     return Figure(
         name=f"curve-{found.endpoint}-{found.population}",
         title=f"{found.label}: {label[:1].lower()}{label[1:]}",
-        svg=drawn,
+        svg=drawn.svg(),
         alt=f"Kaplan-Meier curves of {found.label}, {arms.treated} and {arms.comparator}. {who}.",
         caption=f"{who}; {_estimand(results, found)}. {_medians(results, found)} {_HOW}",
         table=_risk_table(results, found),

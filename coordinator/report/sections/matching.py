@@ -104,7 +104,7 @@ def _overlap_figure(results: Results, histogram: Histogram) -> Figure:
     return Figure(
         name="overlap-figure",
         title="Overlap of the propensity scores",
-        svg=overlap(histogram, arms),
+        svg=overlap(histogram, arms).svg(),
         alt=(
             f"Mirrored histogram of propensity scores: {count(n[0])} patients with {arms.treated} "
             f"upwards, {count(n[1])} with {arms.comparator} downwards."
@@ -186,7 +186,7 @@ def _love_figure(results: Results) -> Figure | None:
     return Figure(
         name="love-figure",
         title="Balance of the covariates",
-        svg=love(rows),
+        svg=love(rows).svg(),
         alt=f"Standardised mean differences of {len(rows)} columns. {_headline(rows, label)}",
         caption=(
             f"{_headline(rows, label)} Standardised by the SD before matching. Hollow circles: "

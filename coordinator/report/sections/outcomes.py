@@ -211,7 +211,7 @@ def _forest_figure(results: Results, found: list[SurvivalResult], what: str) -> 
     return Figure(
         name=f"forest-{what}",
         title=f"Hazard ratios across {what}",
-        svg=forest(tuple(rows), arms.treated, arms.comparator),
+        svg=forest(tuple(rows), arms.treated, arms.comparator).svg(),
         alt=f"Forest plot of {drawn} hazard ratios of {arms.treated} against {arms.comparator}.",
         caption=(
             "Boxes: hazard ratio with its 95 % interval, the larger the more precise. Filled: one "

@@ -33,7 +33,7 @@ def _flow_figure(results: Results) -> Figure:
     return Figure(
         name="flow-figure",
         title="Flow of patients",
-        svg=drawn_flow(results),
+        svg=drawn_flow(results).svg(),
         alt=(
             f"Of {count(flow.rows)} rows {count(excluded)} were excluded; {count(total)} patients "
             f"are in the study, {count(flow.patients.treated)} with {arms.treated} and "
