@@ -12,6 +12,7 @@ from protocol.plan.words import handle
 from protocol.program import OVERVIEW, Findings, size_of
 from protocol.question import Record
 from protocol.results.balance import balance, table_one, test
+from protocol.results.competing import competing_result
 from protocol.results.model import (
     SCHEMA,
     BinaryResult,
@@ -67,6 +68,11 @@ def results(played: Played) -> Results:
     ]
     before: Description = record.get("describe/1", "complete")
     described = _described(findings, record)
+    causes = [
+        competing_result(endpoint, population.name, record)
+        for endpoint in plan.survival
+        for population in findings.populations
+    ]
     return Results(
         schema=SCHEMA,
         study=_card(played),
@@ -81,6 +87,7 @@ def results(played: Played) -> Results:
         survival=tuple(result for result in found if result is not None),
         binary=tuple(result for result in outcomes if result is not None),
         leaving=tuple(leaving(step) for step in played.asked),
+        competing=tuple(result for result in causes if result is not None),
     )
 
 

@@ -207,14 +207,17 @@ def _hazard_ratios(
 
 def _both_errors(cox: Cox) -> list[HazardRatio]:
     name = str(cox.ties)
-    plain = _ratio(name, cox.log_hr, cox.std_error, cox.likelihood_ratio, cox.score_test)
-    robust = _ratio(f"{name} robust", cox.log_hr, cox.robust_std_error, NAN, cox.robust_score_test)
+    plain = hazard_ratio_of(name, cox.log_hr, cox.std_error, cox.likelihood_ratio, cox.score_test)
+    robust = hazard_ratio_of(
+        f"{name} robust", cox.log_hr, cox.robust_std_error, NAN, cox.robust_score_test
+    )
     return [plain, robust]
 
 
-def _ratio(
+def hazard_ratio_of(
     method: str, log_hr: float, std_error: float, likelihood_ratio: float, score_test: float
 ) -> HazardRatio:
+    """Write a log hazard ratio as a result, with Wald limits and test."""
     half, wald = normal_quantile(0.95) * std_error, ratio(log_hr, std_error)
     return HazardRatio(
         method=method,
@@ -238,7 +241,7 @@ def _pair_robust(
         return None
     squares = residual_squares(table, cox.log_hr, cox.ties)
     variance = pair_robust_variance(1 / cox.std_error**2, squares, cells)
-    return _ratio(f"{cox.ties} pair-robust", cox.log_hr, math.sqrt(variance), NAN, NAN)
+    return hazard_ratio_of(f"{cox.ties} pair-robust", cox.log_hr, math.sqrt(variance), NAN, NAN)
 
 
 def _by_hospital(key: tuple[str, str, str], ties: Ties, record: Record) -> HazardRatio | None:
@@ -249,7 +252,7 @@ def _by_hospital(key: tuple[str, str, str], ties: Ties, record: Record) -> Hazar
     if not trips or min(trips[0].informative) == 0 or not trips[-1].terms.information > 0:
         return None
     null, last = trips[0].terms, trips[-1]
-    return _ratio(
+    return hazard_ratio_of(
         f"{ties} by hospital",
         last.log_hr,
         1 / math.sqrt(last.terms.information),
