@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OUT ?= demo-out
 
-.PHONY: demo test check vectors benchmarks lock clean
+.PHONY: demo test check ready benchmarks lock clean
 
 demo: $(READY)
 	$(BIN)/riskset demo --out $(OUT)
@@ -19,6 +19,8 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.vectors --check
+
+ready: $(READY)
 
 benchmarks: $(READY)
 	$(BIN)/python -m benchmarks
