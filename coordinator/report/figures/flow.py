@@ -182,7 +182,7 @@ def _arrow(sheet: Sheet, *corners: tuple[float, float]) -> None:
         FancyArrowPatch(
             path=Path(list(corners)),
             arrowstyle="-|>",
-            mutation_scale=6,
+            mutation_scale=7,
             color=RULE,
             linewidth=HAIR,
             joinstyle="miter",

@@ -45,7 +45,7 @@ SHOWN_SHARE = 0.1
 HEIGHT = 196.0
 """Of the plot, in points."""
 
-_TOP, _TABLE, _GAP, _LABELS, _ROWS = 36, 48, 7, 84, 13
+_TOP, _TABLE, _GAP, _LABELS = 36, 44, 7, 84
 _ROW_NAMES = ("At risk", "Events before", "Censored before")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from coordinator.report.figures.sheet import (
     COMPARATOR,
@@ -14,6 +14,7 @@ from coordinator.report.figures.sheet import (
     INK,
     LINE,
     MUTED,
+    PAPER,
     TREATED,
     TREATED_TEXT,
     WIDTH,
@@ -87,26 +88,19 @@ def _counts(axes: Axes, step: float, parts: int) -> None:
 
 
 def _bars(axes: Axes, shown: Histogram) -> None:
-    edges = shown.edges
-    widths = [high - low for low, high in pairwise(edges)]
-    axes.set_xlim(edges[0], edges[-1])
-    axes.bar(
-        edges[:-1],
-        shown.patients.treated,
-        widths,
-        align="edge",
-        facecolor=TREATED,
-        edgecolor="white",
-    )
-    axes.bar(
-        edges[:-1],
-        [-patients for patients in shown.patients.comparator],
-        widths,
-        align="edge",
-        facecolor=COMPARATOR_TINT,
-        edgecolor=COMPARATOR,
-        hatch="//////",
-    )
+    axes.set_xlim(shown.edges[0], shown.edges[-1])
+    treated: dict[str, Any] = {"facecolor": TREATED, "edgecolor": PAPER}
+    comparator: dict[str, Any] = {"facecolor": COMPARATOR_TINT, "edgecolor": COMPARATOR}
+    comparator["hatch"] = "////"
+    for patients, sign, look in (
+        (shown.patients.treated, 1, treated),
+        (shown.patients.comparator, -1, comparator),
+    ):
+        bins = zip(pairwise(shown.edges), patients, strict=True)
+        bars = [(low, sign * number, high - low) for (low, high), number in bins if number]
+        if bars:
+            starts, heights, widths = zip(*bars, strict=True)
+            axes.bar(starts, heights, widths, align="edge", **look)
 
 
 def _probabilities(axes: Axes, width: float) -> None:
