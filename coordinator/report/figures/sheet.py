@@ -34,10 +34,11 @@ FINE_DASHES: Dash = (0, (2.6, 2.0))
 
 WIDTH = 497.0
 """Points: 6.9 inches, the text width of most journals."""
+FONT = "DejaVu Sans"
 SIZE, SMALL, LINE, HAIR = 8.0, 7.4, 11.2, 0.65
 
 _SETTINGS: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
+    "font.family": FONT,
     "font.size": SIZE,
     "text.color": INK,
     "text.parse_math": False,  # a label may hold dollars
@@ -95,10 +96,12 @@ class Sheet:
     """A figure whose `page` is an invisible axes in points from the upper left corner."""
 
     def __init__(self, width: float, height: float) -> None:
+        from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415
         from matplotlib.figure import Figure  # noqa: PLC0415
 
         self.width, self.height = width, height
         self.figure = Figure(figsize=(width / 72, height / 72), dpi=72)
+        FigureCanvasSVG(self.figure)  # texts are measured by the renderer that draws them
         self.page = self.axes(0, 0, width, height)
         self.page.set(xlim=(0, width), ylim=(height, 0))
         self.page.set_axis_off()
@@ -147,20 +150,22 @@ class Sheet:
 
 
 def _compact(svg: str) -> str:
-    """Leave out what draws nothing: head, comments, line breaks, digits, and long names of letters."""
+    """Leave out what draws nothing: head, comments, breaks, digits, long names of letters."""
     svg = re.sub(r"<!--.*?-->", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     svg = re.sub(r"\s*\n\s*", " ", svg).replace("> <", "><")
     svg = re.sub(r"([1-9]\d*\.\d\d)\d+", r"\1", svg)  # a hundredth of a point is enough
     return svg.replace("DejaVuSans-Bold-", "b").replace("DejaVuSans-", "r").strip()
 
 
-@own_settings()
 def text_width(words: str, size: float = SIZE, *, bold: bool = False) -> float:
     """Measure a text in points, as the SVG will draw it."""
-    return _measured(words, size, bold=bold)
+    from matplotlib.font_manager import FontProperties  # noqa: PLC0415
+    from matplotlib.textpath import text_to_path  # noqa: PLC0415
+
+    font = FontProperties(family=FONT, size=size, weight="bold" if bold else "normal")
+    return float(text_to_path.get_text_width_height_descent(words, font, ismath=False)[0])
 
 
-@own_settings()
 def wrap(
     text: str, width: float, size: float = SIZE, *, bold: bool = False, most: int = 0
 ) -> list[str]:
@@ -171,7 +176,7 @@ def wrap(
     lines: list[str] = []
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and _measured(longer, size, bold=bold) <= width:
+        if lines and text_width(longer, size, bold=bold) <= width:
             lines[-1] = longer
         else:
             lines += _pieces(word, width, size, bold=bold)
@@ -181,13 +186,12 @@ def wrap(
     return lines or [""]
 
 
-@own_settings()
 def shortened(text: str, width: float, size: float = SIZE, *, bold: bool = False) -> str:
     """Cut a text to a width, with an ellipsis where something is missing."""
-    if _measured(text, size, bold=bold) <= width:
+    if text_width(text, size, bold=bold) <= width:
         return text
     kept = text
-    while kept and _measured(f"{kept} …", size, bold=bold) > width:
+    while kept and text_width(f"{kept} …", size, bold=bold) > width:
         kept = kept[:-1].rstrip()
     return f"{kept} …"
 
@@ -196,19 +200,11 @@ def _pieces(word: str, width: float, size: float, *, bold: bool) -> list[str]:
     """Cut a word that is wider than a line."""
     pieces = [word[:1]]
     for letter in word[1:]:
-        if _measured(pieces[-1] + letter, size, bold=bold) <= width:
+        if text_width(pieces[-1] + letter, size, bold=bold) <= width:
             pieces[-1] += letter
         else:
             pieces.append(letter)
     return pieces
-
-
-def _measured(words: str, size: float, *, bold: bool) -> float:
-    from matplotlib.font_manager import FontProperties  # noqa: PLC0415
-    from matplotlib.textpath import text_to_path  # noqa: PLC0415
-
-    font = FontProperties(size=size, weight="bold" if bold else "normal")
-    return float(text_to_path.get_text_width_height_descent(words, font, ismath=False)[0])
 
 
 def data_uri(svg: str) -> str:

@@ -5,6 +5,7 @@ import hashlib
 import math
 import re
 from dataclasses import replace
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -132,9 +133,15 @@ CASES = {
 }
 
 
+@cache
+def page_of(case: Results) -> str:
+    """Draw a case once for all tests that look at it."""
+    return report_html(case)
+
+
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_every_case_is_a_whole_page(case: Results) -> None:
-    page = Page(report_html(case))
+    page = Page(page_of(case))
     names = [tag["id"] for tag in page.all("section")]
     assert names[0] == "answer"
     assert {"flow", "privacy", "methods", "reproducibility", "left-out"} <= {*names}
@@ -146,7 +153,7 @@ def test_every_case_is_a_whole_page(case: Results) -> None:
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_figures_have_words_and_a_table(case: Results) -> None:
-    text = report_html(case)
+    text = page_of(case)
     figures = re.findall(r"<figure.*?</figure>", text, flags=re.DOTALL)
     assert len(figures) == text.count("<img ")
     for figure in figures:
@@ -160,7 +167,7 @@ def test_figures_have_words_and_a_table(case: Results) -> None:
 
 
 def test_rows_of_a_table_are_as_long_as_its_header() -> None:
-    for table in re.findall(r"<table>.*?</table>", report_html(full()), flags=re.DOTALL):
+    for table in re.findall(r"<table>.*?</table>", page_of(full()), flags=re.DOTALL):
         widths = set()
         for row in re.findall(r"<tr.*?</tr>", table, flags=re.DOTALL):
             cells = [*Page(row).all("th"), *Page(row).all("td")]
@@ -169,7 +176,7 @@ def test_rows_of_a_table_are_as_long_as_its_header() -> None:
 
 
 def test_the_page_needs_nothing_else() -> None:
-    text = report_html(full())
+    text = page_of(full())
     page = Page(text)
     for tag in ("script", "link", "iframe", "object", "form"):
         assert page.all(tag) == []
@@ -181,7 +188,7 @@ def test_the_page_needs_nothing_else() -> None:
 
 
 def test_the_policy_allows_the_style_and_nothing_more() -> None:
-    text = report_html(full())
+    text = page_of(full())
     policy = next(tag["content"] for tag in Page(text).all("meta") if "http-equiv" in tag)
     style = text.partition("<style>")[2].partition("</style>")[0]
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -216,13 +223,13 @@ def test_simulations_are_marked() -> None:
     assert page.text.startswith("SIMULATED · A small study")
     assert "SIMULATED All rows were on one machine" in page.text
     assert "The patients are synthetic." in page.text
-    real = Page(report_html(CASES["real"]))
+    real = Page(page_of(CASES["real"]))
     assert "SIMULATED" not in real.text
     assert "simulation" not in real.text
 
 
 def test_the_answer_stands_first_with_its_estimand() -> None:
-    text = Page(report_html(full())).text
+    text = Page(page_of(full())).text
     answer = text[text.index("Does it work?") : text.index("Rows of the extracts")]
     assert "Among 18 patients of 3 hospitals (Matched: 8 with New, 10 with Old)" in answer
     assert "Estimand: effect in the New arm" in answer
@@ -233,7 +240,7 @@ def test_the_answer_stands_first_with_its_estimand() -> None:
 
 
 def test_subgroups_have_their_labels() -> None:
-    text = Page(report_html(full())).text
+    text = Page(page_of(full())).text
     assert "Hazard ratios across subgroups" in text
     assert "Matched, Stage: I" in text
     assert "stage=" not in text
@@ -248,33 +255,31 @@ def test_weighted_patients_have_no_log_rank_test() -> None:
 
 
 def test_medians_that_are_not_reached() -> None:
-    assert (
-        "Median: not reached v 16.0 (3.3 to not reached) months." in Page(report_html(full())).text
-    )
+    assert "Median: not reached v 16.0 (3.3 to not reached) months." in Page(page_of(full())).text
 
 
 def test_why_things_are_left_out() -> None:
-    text = Page(report_html(no_fit())).text
+    text = Page(page_of(no_fit())).text
     assert "There is no propensity score: cea separates the arms." in text
     assert "Column site=left of the propensity model: nobody has it." in text
     assert "Matched: there is no score." in text
-    without = Page(report_html(empty_arm())).text
+    without = Page(page_of(empty_arm())).text
     assert "Hazard ratio of Overall survival (Matched): the comparator has no patient." in without
 
 
 def test_who_sees_what_is_said() -> None:
-    text = Page(report_html(full())).text
+    text = Page(page_of(full())).text
     assert "Each sent 11 numbers (144 bytes) in 3 trips" in text
     assert "The coordinating centre is a recipient of the pooled sums, uncut" in text
     assert "Most times belong to one patient" in text  # profile exact
     assert "Counts below 5 are not published." in text
-    alone = Page(report_html(CASES["open"])).text
+    alone = Page(page_of(CASES["open"])).text
     assert "With fewer than three hospitals masks hide nothing" in alone
     assert "there are no disclosure rules" in alone
 
 
 def test_methods_name_this_study_and_cite_in_order() -> None:
-    page = Page(report_html(full()))
+    page = Page(page_of(full()))
     methods = page.text.rpartition("Methods, ready to paste")[2].partition("How the numbers")[0]
     assert "New (8 patients) with Old (12 patients)" in methods
     assert "of 3 lotteries the best balanced was kept" in methods
