@@ -13,12 +13,14 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.canonical import digest, lp
+from protocol.canonical import DIGEST_SIZE, digest, lp
 from protocol.cohort import Cohort
 from protocol.ids import SiteId
 from protocol.layout import Layout, Release
 from protocol.question import Key, Opened
 from protocol.steps.lock import CommitmentError, statements
+
+SHARE_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -87,11 +89,12 @@ class ShowCoin:
             If a hospital shows no share, or one that it had not committed to: it would be
             choosing the coin after seeing the others'.
         """
-        found = statements(opened, "the coin share")
+        found = statements(opened, "the coin share", SHARE_SIZE + DIGEST_SIZE)
         for site, shown in found.items():
-            if digest("coin", shown[:32], shown[32:]) != self.commitments.get(site):
+            committed = digest("coin", shown[:SHARE_SIZE], shown[SHARE_SIZE:])
+            if committed != self.commitments.get(site):
                 raise CommitmentError(f"{site}: the coin share is not the one committed to")
-        return digest("coin", *(shown[:32] for shown in found.values()))
+        return digest("coin", *(shown[:SHARE_SIZE] for shown in found.values()))
 
 
 def lottery_numbers(

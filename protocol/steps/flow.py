@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.canonical import DIGEST_SIZE
 from protocol.cohort import Cohort, Flags, complete_cases, known, reasons
 from protocol.ids import SiteId
 from protocol.layout import Layout, Release, count
@@ -106,7 +107,7 @@ class Flow:
             complete=_pair(sums["complete"]),
             missing={n: _pair(row) for n, row in zip(names, sums["missing"], strict=True)},
             hospitals_by_arm=_pair(sums["hospitals"]),
-            coin_commitments=statements(opened, "the commitment to the coin share"),
+            coin_commitments=statements(opened, "the commitment to the coin share", DIGEST_SIZE),
         )
 
 

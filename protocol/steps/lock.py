@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from protocol.canonical import DIGEST_SIZE
 from protocol.cohort import Cohort, snapshot_commitment
 from protocol.errors import Exit, FederationError
 from protocol.ids import SiteId
@@ -19,19 +20,27 @@ class CommitmentError(FederationError):
     fix = "abort the run and ask the hospital named what its node has sent"
 
 
-def statements(opened: Opened, what: str) -> Mapping[SiteId, bytes]:
-    """Collect what every hospital says in public, in the order of ids.
+def statements(opened: Opened, what: str, size: int) -> Mapping[SiteId, bytes]:
+    """Collect what every hospital says in public, `size` bytes each, in the order of ids.
 
     Raises
     ------
     CommitmentError
         If one is silent: whoever may keep silent after the others have spoken chooses between
-        two outcomes.
+        two outcomes. If one has another size, or repeats another's: each is made from a secret
+        of the hospital's own, so a copy commits to nothing that its sender knows.
     """
-    for site in opened.sites:
-        if site not in opened.statements:
+    speakers: dict[bytes, SiteId] = {}
+    for site in sorted(opened.sites):
+        said = opened.statements.get(site)
+        if said is None:
             raise CommitmentError(f"{site}: {what} is missing")
-    return dict(sorted(opened.statements.items()))
+        if len(said) != size:
+            raise CommitmentError(f"{site}: {what} is not {size} bytes")
+        if said in speakers:
+            raise CommitmentError(f"{speakers[said]} and {site}: {what} is the same from both")
+        speakers[said] = site
+    return {site: said for said, site in speakers.items()}
 
 
 @dataclass(frozen=True)
@@ -62,8 +71,4 @@ class Lock:
 
     def learn(self, opened: Opened) -> Mapping[SiteId, bytes]:
         """Collect the commitments by hospital. Run by everyone."""
-        found = statements(opened, "the commitment to the extract")
-        for site, said in found.items():
-            if len(said) != 32:
-                raise CommitmentError(f"{site}: the commitment to the extract is not 32 bytes")
-        return found
+        return statements(opened, "the commitment to the extract", DIGEST_SIZE)

@@ -66,6 +66,34 @@ def test_who_moves_last_cannot_keep_silent() -> None:
         STEP.learn(replace(honest, statements=spoke))
 
 
+@pytest.mark.parametrize("shown", [b"", b"r" * 31, b"r" * 63, b"r" * 65, b"r" * 4000])
+def test_a_share_has_one_size(shown: bytes) -> None:
+    """Also one that was committed to: an empty share would leave the coin to the others."""
+    honest = opened(STEP, SITES)
+    bent = {**COMMITMENTS, SITES[1].site: digest("coin", shown[:32], shown[32:])}
+    statements = {**honest.statements, SITES[1].site: shown}
+    with pytest.raises(CommitmentError, match=r"s1: the coin share is not 64 bytes"):
+        replace(STEP, commitments=bent).learn(replace(honest, statements=statements))
+
+
+@pytest.mark.parametrize("said", [b"", b"c" * 31, b"c" * 33])
+def test_a_commitment_to_a_share_has_one_size(said: bytes) -> None:
+    step = Flow(small_plan(), TERMS)
+    honest = opened(step, SITES)
+    statements = {**honest.statements, SITES[1].site: said}
+    with pytest.raises(CommitmentError, match=r"s1: .* is not 32 bytes"):
+        step.learn(replace(honest, statements=statements))
+
+
+def test_another_hospitals_commitment_cannot_be_copied() -> None:
+    """Its sender could show nothing until the other has, and then only the same."""
+    step = Flow(small_plan(), TERMS)
+    honest = opened(step, SITES)
+    copied = {**honest.statements, SITES[3].site: honest.statements[SITES[1].site]}
+    with pytest.raises(CommitmentError, match=r"s1 and s3: .* the same from both"):
+        step.learn(replace(honest, statements=copied))
+
+
 def test_a_commitment_cannot_be_left_out_either() -> None:
     step = Flow(small_plan(), TERMS)
     honest = opened(step, SITES)

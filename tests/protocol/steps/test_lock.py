@@ -47,3 +47,11 @@ def test_a_silent_hospital_is_named() -> None:
     spoke = {site: said for site, said in honest.statements.items() if site != "s3"}
     with pytest.raises(CommitmentError, match=r"s3: .* is missing"):
         Lock().learn(replace(honest, statements=spoke))
+
+
+def test_a_copied_commitment_is_refused() -> None:
+    """It would bind its sender to nothing that the sender knows."""
+    honest = opened(Lock(), clinics())
+    copied = {**honest.statements, honest.sites[3]: honest.statements[honest.sites[0]]}
+    with pytest.raises(CommitmentError, match=r"s0 and s3: .* the same from both"):
+        Lock().learn(replace(honest, statements=copied))
