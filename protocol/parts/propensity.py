@@ -124,7 +124,7 @@ def firth(model: Model) -> Play[Scores | NoFit]:
 
     Two trips an iteration: the information at b, then the score whose leverages use its inverse.
     Halved when g' I^-1 g, the squared distance still to go, has grown. Where covariates separate
-    the arms completely it closes in linearly, so it may take twice as many iterations.
+    the arms completely it closes in linearly, so it may take four times as many iterations.
 
     References
     ----------
@@ -132,7 +132,7 @@ def firth(model: Model) -> Play[Scores | NoFit]:
     """
     b = (0.0,) * model.size
     before: tuple[tuple[float, ...], float] | None = None
-    for iteration in range(2 * MAX_TRIPS):
+    for iteration in range(4 * MAX_TRIPS):
         plain = yield from ask(Score(model, b, "firth", 2 * iteration))
         if plain.refused:
             return NoFit(_held_back(model, b))
