@@ -266,7 +266,9 @@ def _robust_std_error(sample: Sample, survival: Reals) -> Reals:
     leaving = weights.events_squared + weights.censored_squared
     staying = np.append(np.flip(np.cumsum(np.flip(leaving)))[1:], 0.0)[: len(n)]
     error: Reals = survival * np.sqrt(gone + G * G * staying)
-    return error
+    # Censorings move nothing, and rounding must not: quantiles are read off the limits.
+    last_event = np.maximum.accumulate(np.where(sample.events > 0, np.arange(len(n)), 0))
+    return error[last_event]
 
 
 def _crossing(times: Reals, survival: Reals, p: float) -> float:

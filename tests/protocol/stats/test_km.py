@@ -110,6 +110,19 @@ def test_robust_error_by_hand() -> None:
     assert curve.robust_std_error[0] == pytest.approx(math.sqrt(38) / 36, rel=1e-14)
 
 
+def test_robust_error_rests_between_events() -> None:
+    """A limit that rounding moves after a censoring would give a quantile another time."""
+    random = np.random.default_rng(3)
+    cell, weight = np.arange(200), random.uniform(0.1, 9.0, 200)
+    event = (random.random(200) < 0.3).astype(np.intp)
+    arm = np.zeros(200, dtype=np.intp)
+    curve = km.curve(tabulate(np.arange(200.0), cell, arm, event, weight).arm(0))
+    assert curve.robust_std_error is not None
+    steps = np.diff(curve.robust_std_error)
+    assert (steps[event[1:] == 0] == 0).all()
+    assert (steps[event[1:] == 1] != 0).all()
+
+
 def test_klein_by_hand() -> None:
     # S 0.8 v 0.5 with errors 0.1 each: z = .3/sqrt(.02) = 2.1213; on log(-log S) -1.49994 v
     # -0.366513 with errors .1/(.8*.223144) = .560177 and .1/(.5*.693147) = .288539.
