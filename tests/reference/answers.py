@@ -9,11 +9,13 @@ import numpy as np
 
 from tests.reference.axis import Clock
 from tests.reference.case import read_case
+from tests.reference.causes import competing
 from tests.reference.comparisons import comparisons
 from tests.reference.matched import matched
 from tests.reference.people import people
 from tests.reference.plan_of import Studied, studied
-from tests.reference.survival import one_cause, survival
+from tests.reference.survival import survival
+from tests.reference.weighted import weighted
 
 
 def answer(folder: Path) -> dict[str, Any]:
@@ -41,10 +43,12 @@ def _answers(found: Studied) -> Iterator[tuple[str, Any]]:
     for ending in terms.endings:
         yield from survival(found.first.record, ending, clock)
     if terms.competing is not None:
-        yield from one_cause(found.first.record, terms.competing, clock)
+        yield from competing(found.first.record, terms.competing, clock)
     for played, chosen in found.played:
         for selection in chosen:
             yield from matched(terms, played, selection, clock)
+    if found.weighted is not None:
+        yield from weighted(terms, found.weighted, clock)
 
 
 def _clock(found: Studied) -> Clock:

@@ -5,11 +5,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 
 from protocol.plan.check_people import MAX_TIME
+from protocol.stats.competing import CauseTable
 from protocol.stats.table import Reals, RiskTable
+
+Table = TypeVar("Table", RiskTable, CauseTable)
 
 TIED = float(np.sqrt(np.finfo(float).eps))
 """Times this close are one time to R (`survival::aeqSurv`)."""
@@ -49,7 +53,7 @@ class Clock:
     landmarks: Reals
     tau: float | None
 
-    def table(self, table: RiskTable) -> RiskTable:
+    def table(self, table: Table) -> Table:
         """Give a table the times of the files back, and drop those when nothing happens."""
         return replace(table, times=self.axis.times[: len(table.times)]).compact()
 

@@ -15,6 +15,7 @@ from protocol.plan.model import Number, Plan
 from protocol.question import Record
 from protocol.run import Played
 from protocol.stats import location, tables
+from protocol.stats.fisher import fisher_rx2
 from protocol.stats.table import Counts
 from protocol.steps.describe import Description
 from tests.reference.people import moments
@@ -163,6 +164,21 @@ def _categories(measure: Measure, cells: Counts) -> Answers:
         test = tables.two_by_two((c, t), (n0, n1))
         yield f"{name}categorical", _two_by_two(test)
         yield f"{name}risk", _risk(test)
+        return
+    fisher_p = fisher_rx2(cells)
+    if fisher_p <= 1:  # the tables were not too many to list
+        yield f"{name}categorical", {**_chi_square(cells), "fisher_p": fisher_p}
+
+
+def _chi_square(cells: Counts) -> dict[str, Any]:
+    test = tables.chi_square(cells)
+    smallest = int(cells.sum(axis=1).min()) * int(cells.sum(axis=0).min())
+    return {
+        "chisq_nocorrect": test.statistic,
+        "p_nocorrect": test.p_value,
+        "df": test.df,
+        "min_expected": smallest / int(cells.sum()),
+    }
 
 
 def _two_by_two(test: tables.TwoByTwo) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from protocol.parts.propensity import Scores
 from protocol.plan.columns import Column, balance_columns, model_columns
 from protocol.plan.model import Plan
 from protocol.run import Played
-from protocol.stats.moments import Convention, Moments, standardiser, variance_ratio
+from protocol.stats.moments import Convention, Moments, Spread, standardiser, variance_ratio
 from protocol.steps.describe import Description
 from tests.reference.fits import fit_with_hospitals, main_fit
 from tests.reference.terms import Measure, Terms, measures
@@ -111,7 +111,8 @@ def _balance(terms: Terms, played: Played) -> Answers:
     rows: dict[str, dict[str, float]] = {}
     for name, what, unit in units(terms, played.plan):
         control, treated = (moments(described, what, unit, arm) for arm in (0, 1))
-        for key, value in _column(treated, control, binary=what.indicator).items():
+        before = control, treated
+        for key, value in contrast(before, before, binary=what.indicator).items():
             rows.setdefault(key, {})[name] = value
     yield "balance.unweighted", rows
     yield "weights.unweighted", {
@@ -120,17 +121,25 @@ def _balance(terms: Terms, played: Played) -> Answers:
     }  # fmt: skip
 
 
-def _column(treated: Moments, control: Moments, *, binary: bool) -> dict[str, float]:
-    difference = treated.mean - control.mean
+def contrast(
+    before: tuple[Moments, Moments], after: tuple[Spread, Spread], *, binary: bool
+) -> dict[str, float]:
+    """Compare a column between comparator and treated.
+
+    Means are those after weighting; they are divided by spreads before it, or by their own.
+    """
+    control, treated = before
+    weighted_control, weighted_treated = after
+    difference = weighted_treated.mean - weighted_control.mean
     spreads = {
         convention.value: standardiser(treated, control, convention, binary=binary)
         for convention in (Convention.POOLED_SD, Convention.POOLED_SD_N1, Convention.TREATED_SD)
     }
-    # Where nobody is weighted the weighted SDs are those over n - 1.
-    spreads["smd_weighted_sd"] = spreads[Convention.POOLED_SD_N1]
+    variance = (weighted_treated.variance + weighted_control.variance) / 2
+    spreads["smd_weighted_sd"] = math.sqrt(variance)
     return {
-        "mean_t": treated.mean,
-        "mean_c": control.mean,
+        "mean_t": weighted_treated.mean,
+        "mean_c": weighted_control.mean,
         **{name: apart(difference, sd) for name, sd in spreads.items()},
-        "var_ratio": variance_ratio(treated, control),
+        "var_ratio": variance_ratio(weighted_treated, weighted_control),
     }

@@ -1,7 +1,7 @@
 """Make a plan and hospitals of a case, and play the study under masks."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -9,6 +9,8 @@ import numpy as np
 from protocol.canonical import digest
 from protocol.cohort import Cohort, Extract, enrol
 from protocol.ids import site_id
+from protocol.layout import ReleaseError
+from protocol.parts.propensity import Scores
 from protocol.plan.model import (
     AnyEndpoint,
     AnyVariable,
@@ -26,6 +28,7 @@ from protocol.plan.model import (
     Time,
     TimeToEvent,
     Treatment,
+    Weighting,
 )
 from protocol.run import Played, play
 from tests.reference.axis import TimeAxis, lay_axis
@@ -34,6 +37,15 @@ from tests.reference.terms import Ending, Terms, binary, measures, terms_of
 
 ARM = "arm"
 SEED = digest("reference", "seed")
+WEIGHTINGS = (
+    Weighting(name="ate", target="everybody"),
+    Weighting(name="sate", target="everybody-stabilised"),
+    Weighting(name="att", target="treated"),
+    Weighting(name="atc", target="comparator"),
+    Weighting(name="overlap", target="overlap"),
+    Weighting(name="matching", target="matchable"),
+)
+"""The weights of R's script, under its names."""
 MAX_SELECTIONS = 6
 """Populations looked at in one study: patterns of membership double with each."""
 
@@ -49,11 +61,15 @@ class Selection:
 
 @dataclass(frozen=True, eq=False)
 class Studied:
-    """A case that has been played: once, or more often if it has many selections."""
+    """A case that has been played: once, or more often if it has many selections.
+
+    `weighted` is the study of weighted patients, where there are weights.
+    """
 
     terms: Terms
     axis: TimeAxis
     played: tuple[tuple[Played, tuple[Selection, ...]], ...]
+    weighted: Played | None
 
     @cached_property
     def first(self) -> Played:
@@ -73,16 +89,41 @@ def studied(case: Case) -> Studied:
         tuple(chosen[k : k + MAX_SELECTIONS]) for k in range(0, len(chosen), MAX_SELECTIONS)
     ] or [()]
     played = tuple((play_case(terms, axis, group), group) for group in groups)
-    return Studied(terms, axis, played)
+    return Studied(terms, axis, played, _weighted(terms, axis, played[0][0]))
 
 
-def play_case(terms: Terms, axis: TimeAxis, chosen: tuple[Selection, ...]) -> Played:
+def _weighted(terms: Terms, axis: TimeAxis, first: Played) -> Played | None:
+    """Play a study of weighted patients, which needs a fit without a penalty, as R's is.
+
+    It is one of its own, since a weight beyond what a plan allows stops a study.
+    """
+    scores = first.findings.scores
+    if not isinstance(scores, Scores) or scores.fit.penalty != "none":
+        return None
+    few = replace(terms, outcomes=(), competing=None)
+    try:
+        return play_case(few, axis, (), WEIGHTINGS)
+    except ReleaseError:
+        return None
+
+
+def play_case(
+    terms: Terms,
+    axis: TimeAxis,
+    chosen: tuple[Selection, ...],
+    weightings: tuple[Weighting, ...] = (),
+) -> Played:
     """Play one study over the hospitals of a case."""
-    plan = plan_of(terms, axis, chosen)
+    plan = plan_of(terms, axis, chosen, weightings)
     return play(plan, list(cohorts(plan, terms, axis, chosen)), SEED)
 
 
-def plan_of(terms: Terms, axis: TimeAxis, chosen: tuple[Selection, ...]) -> Plan:
+def plan_of(
+    terms: Terms,
+    axis: TimeAxis,
+    chosen: tuple[Selection, ...],
+    weightings: tuple[Weighting, ...] = (),
+) -> Plan:
     """Write the plan: everything that a study can ask of the case, under the profile `open`."""
     case = terms.case
     column, treated = _treatment(case)
@@ -108,6 +149,7 @@ def plan_of(terms: Terms, axis: TimeAxis, chosen: tuple[Selection, ...]) -> Plan
             comparator_label="comparator",
         ),
         propensity=_propensity(terms),
+        weightings=weightings,
         populations=tuple(_population(selection) for selection in chosen),
         endpoints=(*(_survival(e) for e in terms.survival), *_outcomes(terms)),
     )  # fmt: skip

@@ -1,10 +1,8 @@
-"""Results about times, from risk tables: curves, tests, hazard ratios, one cause among several."""
+"""Results about times, from risk tables: curves, tests, hazard ratios."""
 
 import math
 from collections.abc import Iterator
 from typing import Any
-
-import numpy as np
 
 from protocol.question import Record
 from protocol.stats import km, log_rank, rmst
@@ -51,20 +49,6 @@ def survival(record: Record, ending: Ending, clock: Clock) -> Answers:
             yield f"{name}cox.{ties}.strata_site", cox_numbers(found, robust=False)
 
 
-def one_cause(record: Record, ending: Ending, clock: Clock) -> Answers:
-    """Answer what of the group `competing` is about one cause with the others as censorings."""
-    events = record.get("risk-table/1", ending.code, "all", "")
-    everything = np.concatenate([events.events, events.censored[None]])
-    for place, (cause, _) in enumerate(ending.causes):
-        died = events.events[place]
-        table = RiskTable(died, everything.sum(axis=0) - died, events.grid.times)
-        try:
-            cox = fit(clock.table(table))
-        except NotEstimable:
-            continue
-        yield f"cr.{cause}.causespecific_cox", cox_numbers(cox, robust=False)
-
-
 def _arm(name: str, sample: Sample, clock: Clock) -> Answers:
     curve = km.curve(sample)
     yield name % "km", _curve(curve)
@@ -82,7 +66,7 @@ def _curve(curve: Curve) -> dict[str, Any]:
         **_curve_of_all(curve),
         "cumhaz": curve.cumulative_hazard,
         "se_cumhaz": curve.std_error_cumulative_hazard,
-        **_limits(curve),
+        **limits(curve, robust=False),
     }
 
 
@@ -97,10 +81,11 @@ def _curve_of_all(curve: Curve) -> dict[str, Any]:
     }
 
 
-def _limits(points: Survival) -> dict[str, Any]:
+def limits(points: Survival, *, robust: bool) -> dict[str, Any]:
+    """Find limits of survival of all three kinds, by Greenwood's or the robust errors."""
     found = {}
     for name, kind in LIMITS.items():
-        found[f"lo_{name}"], found[f"hi_{name}"] = km.interval(points, kind, robust=False)
+        found[f"lo_{name}"], found[f"hi_{name}"] = km.interval(points, kind, robust=robust)
     return found
 
 
@@ -112,7 +97,7 @@ def landmark(sample: Sample, landmarks: Reals) -> dict[str, Any]:
         "n_risk": points.at_risk,
         "surv": points.survival,
         "std_err": points.std_error,
-        **_limits(points),
+        **limits(points, robust=False),
     }
 
 

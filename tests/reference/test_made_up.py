@@ -1,5 +1,6 @@
 """The masked study on made-up cases, held against SciPy, lifelines and numpy on pooled rows."""
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -241,7 +242,7 @@ def test_selections(tmp_path: Path) -> None:
 
 
 def test_outcomes_in_words(tmp_path: Path) -> None:
-    """The later of two levels is the event, as R orders them; three levels are counted only."""
+    """The later of two levels is the event, as R orders them; three levels are compared."""
     rows = [
         row | {"bleeding": "yes" if row["bleeding"] else "no", "marker": row["grade"] * 10}
         for row in records()
@@ -252,7 +253,15 @@ def test_outcomes_in_words(tmp_path: Path) -> None:
     treated = [row["bleeding"] for row in rows if row["group"] == "new"]
     assert found["tests.bleeding.risk"]["p1"] == pytest.approx(treated.count("yes") / len(treated))
     assert found["tests.marker.table"]["levels"] == ["10", "20", "30"]
-    assert "tests.marker.categorical" not in found
+    counted, test = found["tests.marker.table"], found["tests.marker.categorical"]
+    cells = np.array([counted["arm0"], counted["arm1"]]).T
+    chi = stats.chi2_contingency(cells, correction=False)
+    assert (test["chisq_nocorrect"], test["df"]) == (pytest.approx(chi.statistic), 2)
+    assert test["min_expected"] == pytest.approx(chi.expected_freq.min())
+    tables = stats.multivariate_hypergeom(cells.sum(axis=1), cells[:, 1].sum())
+    every = np.asarray(tables.pmf(list(product(*(range(n + 1) for n in cells.sum(axis=1))))))
+    rarer = every[every <= tables.pmf(cells[:, 1]) * (1 + 1e-7)]
+    assert test["fisher_p"] == pytest.approx(rarer.sum())
 
 
 def test_numbers_in_words_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,10 +19,11 @@ COVERED = [
     r"ps\.(n_complete|missing_by_column)",
     r"ps\.(main|site_fe)\.(coef|se|vcov)",
     r"(balance|weights)\.unweighted",
+    r"balance\.(ate|sate|att|atc|overlap|matching)",
     r"tests\..*\.(table|risk|t_test)",
     r"tests\.(age|lesions|karno|prior|size|nodes|max_diameter_cm)\.(summary|mann_whitney)",
     r"tests\.(age|lesions|karno|prior|size|nodes)\.quantiles_type[762]",
-    r"tests\.(male|n_positive|synchronous|complication|drug_ae|meno|prior)\.categorical",
+    r"tests\.\w+\.categorical",
     r"surv\.\w+\.(km|landmark|quantiles|rmst|reverse_km_median)\.arm[01]",
     r"surv\.\w+\.(rmst_diff|landmark_diff|km\.all|logrank_family)",
     r"surv\.\w+\.survdiff\.(rho0|rho1|rho0\.strata_site)",
@@ -31,7 +32,12 @@ COVERED = [
     r"match\.\w+\.(smd|smd_treated_sd|complication|drug_ae)",
     r"match\.\w+\.\w+\.landmark\.arm[01]",
     r"match\.\w+\.\w+\.(rmst\.arm[01]|median\.arm[01]|logrank|logrank\.strata_site|cox\.robust_id)",
-    r"cr\.\w+\.causespecific_cox",
+    r"weighted\.\w+\.(ate|overlap)\.km\.arm[01]",
+    r"weighted\.\w+\.(ate|sate|att|overlap|matching)\.(landmark|median|rmst)\.arm[01]",
+    r"weighted\.\w+\.(ate|sate|att|overlap|matching)\.cox\.(efron|breslow)",
+    r"weighted\.\w+\.(ate|sate|att|overlap)\.logrank\.(xie_liu|svylogrank)",
+    r"cr\.\w+\.(cif|curve|aalen_johansen)\.arm[01]",
+    r"cr\.\w+\.(gray|finegray|causespecific_cox)",
 ]
 
 
