@@ -122,16 +122,41 @@ def check_federation(plan: Plan, cohorts: Sequence[Cohort]) -> None:
     DisclosureError
         Naming the rule, and the hospital where the rule is about one.
     """
-    demands = rules(plan)
-    fewest = max(plan.disclosure.min_sites, demands.min_sites)
-    profile = plan.disclosure.profile
-    if len(cohorts) < fewest:
-        raise DisclosureError(
-            f"{len(cohorts)} hospitals: the plan and profile `{profile}` ask for {fewest}",
-            "let more hospitals join; one or two can be simulated under profile `open`",
-        )
+    check_sites(plan, len(cohorts))
     for cohort in cohorts:
         check_hospital(plan, cohort)
+
+
+def check_roster(plan: Plan, sites: int, *, simulated: bool) -> None:
+    """Refuse a plan's run over too few hospitals, or one without rules over real ones.
+
+    Raises
+    ------
+    DisclosureError
+        Naming the rule.
+    """
+    if plan.disclosure.profile == "open" and not simulated:
+        raise DisclosureError(
+            "profile `open` has no rules, and is only for rosters that are marked as simulated",
+            "name another profile in the plan, and have it signed again",
+        )
+    check_sites(plan, sites)
+
+
+def check_sites(plan: Plan, sites: int) -> None:
+    """Refuse sums over fewer hospitals than the plan and its profile ask for.
+
+    Raises
+    ------
+    DisclosureError
+        Naming the rule.
+    """
+    fewest, profile = max(plan.disclosure.min_sites, rules(plan).min_sites), plan.disclosure.profile
+    if sites < fewest:
+        raise DisclosureError(
+            f"{sites} hospitals: the plan and profile `{profile}` ask for {fewest}",
+            "let more hospitals join; one or two can be simulated under profile `open`",
+        )
 
 
 def check_hospital(plan: Plan, cohort: Cohort) -> None:

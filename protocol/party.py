@@ -9,23 +9,52 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from protocol.cohort import Cohort
-from protocol.disclosure import rules
+from protocol.disclosure import check_roster, rules
 from protocol.errors import FederationError
 from protocol.ids import SiteId
+from protocol.plan.digest import plan_digest
 from protocol.plan.model import Plan
 from protocol.play import Answers, Finished, Trip, next_trip
 from protocol.program import Findings, study
 from protocol.question import Answer, Opened
 from protocol.secagg.block import Total
-from protocol.secagg.messages import Block, Contribution, MaskedVector, Reply, Result, View
+from protocol.secagg.messages import (
+    Block,
+    Contribution,
+    MaskedVector,
+    Reply,
+    Result,
+    RunError,
+    View,
+)
 from protocol.secagg.messages import Trip as Request
 from protocol.secagg.office import Opened as Closed
 from protocol.secagg.office import by_step, close_trip, open_trip
 from protocol.secagg.result import Checked, recompute
-from protocol.secagg.site import FIRST_STEP, FIRST_TRIP, Keyed, accept, answer, recall
+from protocol.secagg.site import (
+    FIRST_STEP,
+    FIRST_TRIP,
+    Keyed,
+    accept,
+    answer,
+    recall,
+    require_next,
+)
 from protocol.secagg.transcript import first_chain, next_chain, parameters
+from protocol.steps.plausible import require
 
 Uploads = Mapping[int, Mapping[SiteId, MaskedVector]]
+
+TRIP_LIMIT = 2**30
+"""Most bytes that a hospital sends in one trip (SPEC 5.4): far above any study, below its memory.
+Subgroups, populations and a long grid multiply, and a plan is not always read with that in mind."""
+
+
+class TripSizeError(FederationError):
+    """A plan and its totals ask for more in one trip than a hospital sends."""
+
+    code = "trip-size"
+    fix = "plan fewer subgroups, populations or lottery keys, a coarser grid or a wider caliper"
 
 
 class StatementError(FederationError):
@@ -37,12 +66,16 @@ class StatementError(FederationError):
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What a party knows of a run: the plan, the keys' transcript, all answers so far."""
+    """What a party knows of a run: the plan, the keys' transcript, all answers so far.
+
+    `patients` is how many stand behind every sum, None before the first with patients in it.
+    """
 
     plan: Plan
     view: View
     chain: bytes
     answers: tuple[Answers, ...] = ()
+    patients: int | None = None
 
     @cached_property
     def next(self) -> Trip | Finished[Findings]:
@@ -71,16 +104,35 @@ class Known:
         return () if isinstance(self.next, Finished) else self.next
 
     def after(self, checked: Checked) -> "Known":
-        """Add a re-added result."""
+        """Add a re-added result.
+
+        Raises
+        ------
+        ImpossibleTotalError
+            If other patients stand behind it than behind the results before.
+        """
+        patients = _patients(self, checked)
         said = {s.site: s.data for s in checked.result.statements}
         found = zip(self.steps, checked.totals, strict=True)
         answers = tuple(Answer(step, _opened(self.view, total, said)) for step, total in found)
         chain = next_chain(self.chain, checked.result.digest)
-        return replace(self, chain=chain, answers=(*self.answers, answers))
+        return replace(self, chain=chain, answers=(*self.answers, answers), patients=patients)
 
 
 def begin(plan: Plan, view: View) -> Known:
-    """Start from nothing but the plan and the transcript of keys."""
+    """Start from nothing but the plan and the transcript of keys.
+
+    Raises
+    ------
+    RunError
+        If the run was set up for another plan: its digest in every key would bind nothing.
+    DisclosureError
+        If the roster is smaller than plan and profile ask, or a plan without rules is asked of
+        hospitals that are not simulated.
+    """
+    if plan_digest(plan) != view.run.plan_digest:
+        raise RunError("the run was set up for another plan than this one")
+    check_roster(plan, len(view.sites), simulated=view.run.roster.simulated)
     return Known(plan, view, first_chain(view.transcript))
 
 
@@ -108,12 +160,16 @@ class Hospital:
         Raises
         ------
         TripError, EquivocationError, SignatureError, RunError
-            If the request is not the next question of this run.
+            If the request is not the next question of this run; found before a row is read.
+        TripSizeError
+            If the answer would be too large.
         """
         sent = recall(self.state, request)
         if sent is not None:
             return self, sent
         steps, size = self.known.steps, self.cohort.size
+        require_next(self.state, request, self.known.blocks)
+        require_size(self.known.blocks)
         own = [
             Contribution({}, 0) if block.lock else Contribution(step.local(self.cohort), size)
             for step, block in zip(steps, self.known.blocks, strict=True)
@@ -150,7 +206,14 @@ class Office:
     known: Known
 
     def request(self, deadline: str) -> Request:
-        """Sign the next request."""
+        """Sign the next request.
+
+        Raises
+        ------
+        TripSizeError
+            If no hospital would answer it, as it is too large.
+        """
+        require_size(self.known.blocks)
         number = FIRST_TRIP + len(self.known.answers)
         known = self.known
         return open_trip(
@@ -185,6 +248,29 @@ def public_statement(steps: Trip, cohort: Cohort) -> bytes:
     if len(said) > 1:
         raise StatementError("two steps of one trip make public statements")
     return said[0] if said else b""
+
+
+def _patients(known: Known, checked: Checked) -> int | None:
+    """Count the patients behind a result: the same as ever, as an extract is fixed at the lock."""
+    pairs = zip(known.blocks, checked.totals, strict=True)
+    found = {total.patients for block, total in pairs if total is not None and not block.lock}
+    if known.patients is not None:
+        found.add(known.patients)
+    require(f"trip {checked.result.trip}", len(found) <= 1, "sums are over different patients")
+    return found.pop() if found else None
+
+
+def require_size(blocks: tuple[Block, ...]) -> None:
+    """Refuse a trip whose answer is too large, before anything of its size is made.
+
+    Raises
+    ------
+    TripSizeError
+        If a hospital's vectors would have more than `TRIP_LIMIT` bytes together.
+    """
+    if sum(block.length * block.width // 8 for block in blocks) > TRIP_LIMIT:
+        kinds = ", ".join(dict.fromkeys(block.kind for block in blocks))
+        raise TripSizeError(f"a trip of {kinds} is larger than {TRIP_LIMIT // 2**20} MiB")
 
 
 def _opened(view: View, total: Total | None, said: Mapping[SiteId, bytes]) -> Opened | None:

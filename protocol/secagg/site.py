@@ -232,8 +232,7 @@ def answer(
         if [v.sd for v in sent.vectors] != [b.digest(state.view.transcript) for b in blocks]:
             raise _equivocation(state, trip, trip)
         return state, sent
-    _check_next(state, trip)
-    _check_blocks(state, trip, blocks)
+    require_next(state, trip, blocks)
     vectors = tuple(
         mask(state, block, mine.release, mine.patients, mine.flag)
         for block, mine in zip(blocks, own, strict=True)
@@ -241,6 +240,21 @@ def answer(
     said = state_publicly(state, trip.trip, statement) if statement else None
     reply = Reply(state.site, trip.trip, vectors, said)
     return replace(state, record=(*state.record, Answer(trip, reply))), reply
+
+
+def require_next(state: Keyed, trip: Trip, blocks: Sequence[Block]) -> None:
+    """Refuse a new request unless it is the next one, and asks these questions (SPEC 5.5).
+
+    Looks at no patient, so that neither time nor error of a refusal says anything of them: call
+    it before anything is computed from rows.
+
+    Raises
+    ------
+    TripError
+        If the request is not the next one after the results this site re-added.
+    """
+    _check_next(state, trip)
+    _check_blocks(state, trip, blocks)
 
 
 def accept(state: Keyed, checked: Checked) -> Keyed:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from protocol import party
 from protocol.governance.roster import Member, RosterError, simulated_roster
 from protocol.ids import SiteId
 from protocol.party import Hospital, Office, begin
@@ -25,7 +26,8 @@ from protocol.secagg.site import (
 )
 from protocol.secagg.total import open_total, read
 from protocol.steps.lock import CommitmentError
-from tests.federation.cohorts import clinics, small_plan, with_design
+from protocol.steps.plausible import ImpossibleTotalError
+from tests.federation.cohorts import clinics, part, small_plan, with_design
 from tests.federation.table import (
     Table,
     accepted,
@@ -63,6 +65,45 @@ def test_steps_in_another_order() -> None:
             table.one.reply(resigned(table.office, request, steps=steps))
 
 
+def test_a_refusal_comes_before_any_row_is_read() -> None:
+    """Else its time, or an error on the way, would say something of the hospital's patients."""
+    table = after(1)
+    request = table.office.request(NO_DEADLINE)
+    blind = replace(table.one, cohort=replace(table.one.cohort, values={}))
+    with pytest.raises(KeyError):
+        blind.reply(request)
+    for changed in ({"trip": 9}, {"chain": bytes(32)}, {"steps": request.steps[:1]}):
+        with pytest.raises(TripError):
+            blind.reply(resigned(table.office, request, **changed))
+
+
+def test_a_trip_that_is_too_large_is_neither_asked_nor_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = after(1)
+    request = table.office.request(NO_DEADLINE)
+    size = sum(block.length * block.width // 8 for block in table.office.known.blocks)
+    monkeypatch.setattr(party, "TRIP_LIMIT", size)
+    table.one.reply(table.office.request(NO_DEADLINE))
+    monkeypatch.setattr(party, "TRIP_LIMIT", size - 1)
+    with pytest.raises(party.TripSizeError, match=r"flow/1, describe/1"):
+        table.office.request(NO_DEADLINE)
+    blind = replace(table.one, cohort=replace(table.one.cohort, values={}))
+    with pytest.raises(party.TripSizeError):
+        blind.reply(request)
+
+
+def test_a_hospital_that_counts_other_patients_later() -> None:
+    """Its extract is fixed at the lock: sums over others would be differences of two cohorts."""
+    table = after(2)
+    bent = replace(table.one, cohort=part(table.one.cohort, SITES[0], np.arange(1, 40)))
+    hospitals = {**table.hospitals, SITES[0]: bent}
+    moves = {site: h.reply(table.office.request(NO_DEADLINE)) for site, h in hospitals.items()}
+    replies = {site: reply for site, (_, reply) in moves.items()}
+    with pytest.raises(ImpossibleTotalError, match="trip 3: sums are over different patients"):
+        table.office.close(replies, lambda: bytes(32))
+
+
 def test_a_request_that_nobody_signed() -> None:
     request = after(1).office.request(NO_DEADLINE)
     with pytest.raises(SignatureError):
@@ -92,7 +133,7 @@ def test_a_coordinator_with_another_plan_opens_nothing() -> None:
     """It asks the same kinds of steps, and would read the sums as answers to other questions."""
     table = gathered(small_plan("exact"))
     other = with_design(small_plan("exact"), caliper_sd=0.01)
-    bent = replace(table.office, known=begin(other, table.office.known.view))
+    bent = replace(table.office, known=replace(table.office.known, plan=other))
     trips = 0
     while {s.name for s in bent.known.steps} != {"overlap/1"}:
         closing = answered(table)

@@ -5,14 +5,18 @@ from dataclasses import dataclass, replace
 import pytest
 
 from protocol.cohort import Cohort
+from protocol.disclosure import DisclosureError
+from protocol.ids import site_id
 from protocol.party import Hospital, Known, StatementError, begin, public_statement, withheld
+from protocol.plan.digest import plan_digest
+from protocol.plan.model import Plan
 from protocol.play import Finished
-from protocol.secagg.messages import RunError
-from protocol.secagg.run import NO_DEADLINE
+from protocol.secagg.messages import RunError, View
+from protocol.secagg.run import NO_DEADLINE, simulate
 from protocol.secagg.site import FIRST_STEP
 from protocol.secagg.transcript import parameters
 from protocol.steps.lock import Lock
-from tests.federation.cohorts import clinics, small_plan
+from tests.federation.cohorts import changed, clinics, small_plan
 from tests.federation.table import accepted, after, answered, gathered, short_plan, to_the_end
 
 
@@ -92,6 +96,38 @@ def test_another_plan_is_another_run_from_the_first_key() -> None:
     mine, theirs = gathered(plan), gathered(other)
     with pytest.raises(RunError, match="another run"):
         mine.one.reply(theirs.office.request(NO_DEADLINE))
+
+
+def test_a_run_is_of_one_plan() -> None:
+    """Else the digest of the plan that is in every key would bind nothing."""
+    view = gathered(short_plan("exact")).office.known.view
+    with pytest.raises(RunError, match="another plan"):
+        begin(short_plan("standard"), view)
+
+
+def view_of(plan: Plan, sites: int, *, simulated: bool = True) -> View:
+    """Set up a run of a plan, without its hospitals."""
+    names = [site_id(f"s{k}") for k in range(sites)]
+    view = simulate(plan.study.id, names, plan_digest(plan), bytes(32)).view
+    roster = replace(view.run.roster, simulated=simulated, min_sites=3)
+    return replace(view, run=replace(view.run, roster=roster))
+
+
+def test_a_plan_begins_with_as_many_hospitals_as_it_asks_for() -> None:
+    plan = changed(short_plan("exact"), "disclosure", min_sites=5)
+    assert begin(plan, view_of(plan, 5)).steps[0].name == "lock/1"
+    with pytest.raises(DisclosureError, match=r"4 hospitals: .* ask for 5"):
+        begin(plan, view_of(plan, 4))
+    strict = changed(short_plan("exact"), "disclosure", profile="strict", min_sites=3)
+    with pytest.raises(DisclosureError, match="profile `strict` ask for 5"):
+        begin(strict, view_of(strict, 4))
+
+
+def test_a_plan_without_rules_begins_in_simulations_only() -> None:
+    plan = short_plan("open")
+    assert begin(plan, view_of(plan, 4)).steps[0].name == "lock/1"
+    with pytest.raises(DisclosureError, match="profile `open` has no rules"):
+        begin(plan, view_of(plan, 4, simulated=False))
 
 
 def test_a_hospital_replays_to_the_offices_question_after_every_trip() -> None:
