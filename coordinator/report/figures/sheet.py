@@ -86,7 +86,7 @@ def own_settings() -> Iterator[None]:
     import matplotlib as mpl  # noqa: PLC0415 - slow to import
 
     with mpl.rc_context(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
         mpl.rcdefaults()
         mpl.rcParams.update(_SETTINGS)
         yield
