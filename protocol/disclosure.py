@@ -153,8 +153,9 @@ def check_sites(plan: Plan, sites: int) -> None:
     """
     fewest, profile = max(plan.disclosure.min_sites, rules(plan).min_sites), plan.disclosure.profile
     if sites < fewest:
+        told = "1 hospital" if sites == 1 else f"{sites} hospitals"
         raise DisclosureError(
-            f"{sites} hospitals: the plan and profile `{profile}` ask for {fewest}",
+            f"{told}: the plan and profile `{profile}` ask for {fewest}",
             "let more hospitals join; one or two can be simulated under profile `open`",
         )
 

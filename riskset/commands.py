@@ -102,7 +102,7 @@ def _seed(text: str | None) -> bytes | None:
     if text is None:
         return None
     if not re.fullmatch(r"[0-9a-fA-F]{1,64}", text):
-        raise typer.BadParameter("give 1 to 64 hexadecimal digits")
+        raise typer.BadParameter("give 1 to 64 hexadecimal digits", param_hint="'--seed'")
     return text.lower().encode()
 
 

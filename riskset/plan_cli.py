@@ -78,17 +78,27 @@ def new(
 ) -> None:
     """Begin a plan: write a commented template, and beside it the schema for the editor."""
     try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(read_builtin(_TEMPLATES[template]))
+        _write_new(path, read_builtin(_TEMPLATES[template]))
     except FileExistsError:
         raise PlanExistsError(f"{path}: is there already; nothing is overwritten") from None
     schema = path.with_name(EDITOR_SCHEMA)
     if not schema.exists():
-        schema.write_text(read_schema(editor=True), encoding="utf-8", newline="\n")
+        _write_new(schema, read_schema(editor=True))
     if output is Format.JSON:
         print_json({"schema": "riskset:plan-new/1", "path": str(path), "editor": str(schema)})
     else:
         note("ok", f"{path} is written; edit it, then run: riskset plan check {path}", error=False)
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet, whole or not at all."""
+    file = path.open("x", encoding="utf-8", newline="\n")
+    try:
+        with file:
+            file.write(text)
+    except BaseException:
+        path.unlink()
+        raise
 
 
 @app.command()

@@ -61,9 +61,10 @@ class Simulated:
         """Say it for people."""
         study, patients = self.results.study, self.results.flow.patients
         counts = f"{patients.treated:,} v {patients.comparator:,}"
+        hospitals = told_hospitals(len(study.hospitals))
         print_lines(
             f"SIMULATED · {study.title}",
-            [f"Plan {study.plan_handle}; {len(study.hospitals)} hospitals; {counts} patients"],
+            [f"Plan {study.plan_handle}; {hospitals}; {counts} patients"],
         )
         if rows := _estimates(self.results):
             print_table(("Endpoint", "Population", "Hazard ratio (95 % CI)", "Log-rank P"), rows)
@@ -123,12 +124,11 @@ def run_simulation(
     """
     check_out(out, FILES)
     plan = _plan(plan_path)
-    with Progress(quiet=quiet) as progress:
-        results = played(
-            with_profile_open(plan) if opened else plan, sites, mappings, seed, progress
-        )
-        with staged(out) as place:
-            write_files(results, place)
+    # Staged from the start: a folder that cannot be written to is told before the long run.
+    with Progress(quiet=quiet) as progress, staged(out) as place:
+        chosen = with_profile_open(plan) if opened else plan
+        results = played(chosen, sites, mappings, seed, progress)
+        write_files(results, place)
     return Simulated(results, out)
 
 
@@ -144,12 +144,15 @@ def played(
     """Read the extracts, play the study, and show progress; the report's stage is begun."""
     progress.stage("Read the extracts")
     hospitals = read_hospitals(plan, sites, mappings)
-    count = len(hospitals.extracts)
-    told = "1 hospital" if count == 1 else f"{count} hospitals"
-    progress.detail(f"{hospitals.rows:,} rows of {told}")
+    progress.detail(f"{hospitals.rows:,} rows of {told_hospitals(len(hospitals.extracts))}")
     found = simulate(plan, hospitals, seed, progress.watch)
     progress.stage("Write results and report")
     return found
+
+
+def told_hospitals(count: int) -> str:
+    """Say a number of hospitals."""
+    return "1 hospital" if count == 1 else f"{count} hospitals"
 
 
 def write_files(results: Results, place: Path, notice: str = "") -> None:

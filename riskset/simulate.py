@@ -162,6 +162,8 @@ def _read_mappings(
     found: dict[SiteId, SiteMapping] = {}
     fix = "name the mapping after the hospital's extract, or take it away"
     paths = sorted(folder.glob("*.toml"))
+    if not paths:
+        raise NoExtractsError(f"{folder}: holds no mapping file", "name it lyon.toml for lyon.csv")
     strange = [path.name for path in paths if path.stem not in files]
     problems = [Problem(name, "is a mapping of no hospital here", fix) for name in strange]
     for path in (path for path in paths if path.stem in files):

@@ -14,12 +14,13 @@ import click
 import typer
 from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 from typer.core import TyperGroup
 
 from protocol.canonical import Json
-from protocol.errors import Exit, FederationError, ProblemsError
+from protocol.errors import FederationError, ProblemsError
+from site_node.terminal import explained
 
 _FORMAT, _DEBUG = "riskset.format", "riskset.debug"
 
@@ -59,23 +60,6 @@ DebugOption = Annotated[
 """The option `--debug` of an app's callback."""
 
 
-class FileError(FederationError):
-    """A file cannot be read or written."""
-
-    code = "file"
-    exit = Exit.USAGE
-    fix = "check the path and its permissions"
-
-
-class InternalError(FederationError):
-    """Something that nobody thought of."""
-
-    code = "internal"
-    fix = (
-        "run it again with RISKSET_DEBUG=1 and report the traceback, after a look that it is clean"
-    )
-
-
 class Commands(TyperGroup):
     """A group of commands that turns errors into sentences and exit statuses."""
 
@@ -90,14 +74,7 @@ class Commands(TyperGroup):
         except Exception as error:
             if ctx.meta.get(_DEBUG):
                 raise
-            fail(_explained(error))
-
-
-def _explained(error: Exception) -> FederationError:
-    if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return FileError(f"{error.filename}: {error.strerror.lower()}")
-    # The text of an unexpected error may hold a value from a record: only its type is shown.
-    return InternalError(f"something unexpected happened ({type(error).__name__})")
+            fail(explained(error))
 
 
 def fail(error: FederationError) -> NoReturn:
@@ -166,7 +143,8 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         for row in (header, *rows):
             typer.echo("\t".join(row))
         return
-    table = Table(*header)
+    # Folded, because on a narrow screen a cut word could be the one that matters.
+    table = Table(*(Column(name, overflow="fold") for name in header))
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     out.print(table)

@@ -3,6 +3,7 @@
 import json
 import os
 from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from protocol.cohort import enrol
 from protocol.errors import Problem, ProblemsError
 from protocol.ids import site_id
 from protocol.plan.model import Plan
-from protocol.plan.read import read_plan
+from protocol.plan.read import MAX_BYTES, plan_text, read_plan
 from site_node.data.check import inspect_extract
 from site_node.data.mapping import read_mapping
 from site_node.preflight import Preflight, as_json, as_text
@@ -21,6 +22,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -31,9 +33,21 @@ class Format(StrEnum):
     JSON = "json"
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"riskset-site {version('riskset')}")
+        raise typer.Exit
+
+
 @app.callback()
-def riskset_site() -> None:
+def riskset_site(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", help="Say the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
     """Take part in a study as a hospital. Patients' rows stay here."""
+    del show_version  # answered by the option itself
 
 
 @app.command()
@@ -68,11 +82,9 @@ def check(
 
 def _plan(path: Path) -> Plan:
     try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        problem = Problem("the file", "is not UTF-8", "save the plan as UTF-8")
-        raise ProblemsError(str(path), [problem]) from None
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
     except OSError:
         problem = Problem("the file", "cannot be read", "give the path of the study's plan")
         raise ProblemsError(str(path), [problem]) from None
-    return read_plan(text, str(path))
+    return read_plan(plan_text(raw, str(path)), str(path))

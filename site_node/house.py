@@ -12,6 +12,8 @@ from pathlib import Path
 NAMES = ("protocol", "coordinator")
 _HOUSE = Path(__file__).resolve().parent.parent
 _USAGE = 2
+STOPPED = 130
+"""The exit status of a command that was interrupted, as shells have it."""
 
 
 def refuse_foreign_packages() -> None:

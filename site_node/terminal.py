@@ -2,7 +2,33 @@
 
 from collections.abc import Sequence
 
-from protocol.errors import FederationError, ProblemsError
+from protocol.errors import Exit, FederationError, ProblemsError
+
+
+class FileError(FederationError):
+    """A file cannot be read or written."""
+
+    code = "file"
+    exit = Exit.USAGE
+    fix = "check the path, its permissions and the space that is left on the disk"
+
+
+class InternalError(FederationError):
+    """Something that nobody thought of."""
+
+    code = "internal"
+    fix = (
+        "run it again with RISKSET_DEBUG=1 and report the traceback, after a look that it is clean"
+    )
+
+
+def explained(error: Exception) -> FederationError:
+    """Say an unexpected error without its text, which may hold a value from a record."""
+    if isinstance(error, OSError) and error.strerror:
+        # A write into a full disk names no file.
+        where = "a file" if error.filename is None else error.filename
+        return FileError(f"{where}: {error.strerror.lower()}")
+    return InternalError(f"something unexpected happened ({type(error).__name__})")
 
 
 def error_text(error: FederationError) -> str:

@@ -60,6 +60,13 @@ def test_new_does_not_overwrite(crlm: Path) -> None:
     assert crlm.read_bytes() == before
 
 
+def test_new_leaves_no_half_written_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A lone surrogate has no UTF-8 form, so that writing fails after the file was made.
+    monkeypatch.setattr(plan_cli, "read_builtin", lambda _: "version = 1\n\ud800")
+    assert run("new", tmp_path / "plan.toml").exit_code == Exit.CHECK_FAILED
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_new_leaves_a_schema_that_is_there(tmp_path: Path) -> None:
     editor = tmp_path / "plan.editor.schema.json"
     editor.write_text("{}")

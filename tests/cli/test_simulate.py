@@ -132,11 +132,24 @@ def test_wrong_arguments(run: Run, tmp_path: Path) -> None:
     assert missing.status == 2
     assert "none.toml" in missing.err
     for seed in ("", "xyz", "0" * 65):
-        assert run("simulate", SMALL, "--sites", sites, "--out", out, "--seed", seed).status == 2
+        wrong = run("simulate", SMALL, "--sites", sites, "--out", out, "--seed", seed)
+        assert wrong.status == 2
+        assert "'--seed'" in wrong.err
+    unmapped = run("simulate", SMALL, "--sites", sites, "--out", out, "--mappings", sites)
+    assert unmapped.status == 2
+    assert "holds no mapping file" in unmapped.err
     broken = tmp_path / "plan.toml"
     broken.write_text("version = 1\n", encoding="utf-8")
     assert run("simulate", broken, "--sites", sites, "--out", out).status == 1
     assert not out.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_the_run(run: Run, tmp_path: Path) -> None:
+    sites = write_extracts(tmp_path / "sites")
+    ended = run("simulate", SMALL, "--sites", sites, "--out", SMALL / "out")
+    assert ended.status == 2
+    assert "[file]" in ended.err
+    assert "Lock every extract" not in ended.err
 
 
 def test_an_unexpected_error_shows_no_values(

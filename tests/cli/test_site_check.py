@@ -152,6 +152,40 @@ def test_wrong_files(run: Run, tmp_path: Path) -> None:
 
 
 def test_usage(run: Run, tmp_path: Path) -> None:
+    assert run("--version").out.startswith("riskset-site ")
     assert run("check", CRLM).status == 2
     assert run("check", tmp_path / "none.toml", H1).status == 2
     assert run("check", "--help").status == 0
+
+
+@pytest.mark.parametrize(
+    ("surprise", "told", "status"),
+    [
+        (KeyError("P001 was seen on 2010-10-04"), "unexpected happened (KeyError)  [internal]", 1),
+        (OSError(28, "No space left on device"), "a file: no space left on device  [file]", 2),
+    ],
+)
+def test_unexpected_errors_tell_nothing_of_the_data(
+    run: Run, monkeypatch: pytest.MonkeyPatch, surprise: Exception, told: str, status: int
+) -> None:
+    def fail(*_: object) -> None:
+        raise surprise
+
+    monkeypatch.setattr("site_node.commands.inspect_extract", fail)
+    monkeypatch.delenv("RISKSET_DEBUG", raising=False)
+    ended = run("check", CRLM, H1)
+    assert ended.status == status
+    assert told in ended.err
+    assert "P001" not in ended.err
+    assert "Traceback" not in ended.err
+    monkeypatch.setenv("RISKSET_DEBUG", "1")
+    with pytest.raises(type(surprise)):
+        main()
+
+
+def test_an_interrupt_ends_without_a_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("site_node.commands.app", interrupted)
+    assert run("check", CRLM, H1).status == 130
