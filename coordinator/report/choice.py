@@ -70,10 +70,10 @@ def hazard_ratio(found: SurvivalResult, *methods: str) -> HazardRatio | None:
 
 def plain(found: SurvivalResult) -> bool:
     """Tell whether patients count alike: only then is there a plain log-rank test."""
-    return log_rank(found) is not None
+    return any(one.name == "log-rank" for one in found.log_rank)
 
 
 def log_rank(found: SurvivalResult, *, by_hospital: bool = False) -> LogRankTest | None:
-    """Find the plain log-rank test, or the one stratified by hospital."""
-    wanted = "log-rank by hospital" if by_hospital else "log-rank"
-    return next((one for one in found.log_rank if one.name == wanted), None)
+    """Find the log-rank test, weighted where patients weigh, or the one stratified by hospital."""
+    wanted = ("log-rank by hospital",) if by_hospital else ("log-rank", "log-rank weighted")
+    return next((one for one in found.log_rank if one.name in wanted), None)

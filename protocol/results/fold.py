@@ -1,6 +1,7 @@
 """From a record of sums to results: a pure fold, the same for coordinator and auditor."""
 
 import math
+from typing import TypedDict
 
 from protocol import PROGRAM_VERSION
 from protocol.parts.matching import LeftOut as Unmade
@@ -38,9 +39,10 @@ from protocol.run import Asked, Played
 from protocol.stats.distributions import normal_quantile, ratio, two_sided
 from protocol.stats.heterogeneity import treated_as_predicted
 from protocol.stats.tables import RiskEstimate, two_by_two
+from protocol.stats.weighted_risks import weighted_risks
 from protocol.steps.describe import Description
 from protocol.steps.flow import FlowOfPatients
-from protocol.steps.outcome_table import Outcomes
+from protocol.steps.outcome_table import Outcomes, WeightedOutcomes
 from protocol.steps.overlap import ScoreHistogram
 from protocol.steps.population import Population
 from protocol.steps.weighting import Weighted
@@ -304,8 +306,7 @@ def _binary(
     counts: Outcomes | None = record.get("outcome-table/1", endpoint.name, population, level)
     if counts is None:
         return None
-    found = two_by_two(counts.events, counts.patients)
-    risk = [ratio(e, n) for e, n in zip(counts.events, counts.patients, strict=True)]
+    compared = _unweighted(counts) if counts.weights is None else _weighted(counts.weights)
     return BinaryResult(
         endpoint=endpoint.name,
         label=endpoint.label,
@@ -314,6 +315,24 @@ def _binary(
         patients=Pair(*counts.patients),
         events=Pair(*counts.events),
         unassessed=Pair(*counts.unassessed),
+        **compared,
+    )
+
+
+class _Compared(TypedDict):
+    risk: Pair[float]
+    risk_difference: Estimate
+    risk_ratio: Estimate
+    odds_ratio: Estimate
+    chi_square: Test
+    chi_square_yates: Test
+    fisher_p: float
+
+
+def _unweighted(counts: Outcomes) -> _Compared:
+    found = two_by_two(counts.events, counts.patients)
+    risk = [ratio(e, n) for e, n in zip(counts.events, counts.patients, strict=True)]
+    return _Compared(
         risk=Pair(risk[0], risk[1]),
         risk_difference=_estimate(found.risk_difference),
         risk_ratio=_estimate(found.risk_ratio),
@@ -324,5 +343,20 @@ def _binary(
     )
 
 
-def _estimate(found: RiskEstimate) -> Estimate:
-    return Estimate(found.estimate, NAN, found.lower, found.upper, NAN)
+def _weighted(sums: WeightedOutcomes) -> _Compared:
+    """Compare weighted shares; tests of whole patients do not apply."""
+    found = weighted_risks(sums.events, sums.patients, sums.events_squared, sums.patients_squared)
+    none = Test(NAN, 1, NAN)
+    return _Compared(
+        risk=Pair(*found.risk),
+        risk_difference=_estimate(found.risk_difference, found.p_value),
+        risk_ratio=_estimate(found.risk_ratio),
+        odds_ratio=_estimate(found.odds_ratio),
+        chi_square=none,
+        chi_square_yates=none,
+        fisher_p=NAN,
+    )
+
+
+def _estimate(found: RiskEstimate, p_value: float = NAN) -> Estimate:
+    return Estimate(found.estimate, NAN, found.lower, found.upper, p_value)

@@ -304,7 +304,10 @@ class MeanTime:
 
 @dataclass(frozen=True)
 class LogRankTest:
-    """Observed and expected events, and the test of equal hazards."""
+    """Observed and expected events, and the test of equal hazards.
+
+    `name` is "log-rank", "log-rank by hospital", or "log-rank weighted" (Xie and Liu).
+    """
 
     name: str
     observed: Pair[float]

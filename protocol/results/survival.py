@@ -170,14 +170,16 @@ def _mean_time(grid: Grid, endpoint: TimeToEvent, samples: list[Sample]) -> Mean
 
 
 def _mean(found: Rmst) -> Estimate:
-    half = normal_quantile(0.95) * found.std_error
+    half = normal_quantile(0.95) * found.error
     low, high = found.estimate - half, found.estimate + half
-    return Estimate(found.estimate, found.std_error, low, high, NAN)
+    return Estimate(found.estimate, found.error, low, high, NAN)
 
 
 def _log_ranks(table: RiskTable, by_hospital: LogRank | None) -> list[LogRankTest]:
-    plain = log_rank(table) if table.weights is None else xie_liu(table)
-    found = [_log_rank_test("log-rank", plain)]
+    if table.weights is None:
+        found = [_log_rank_test("log-rank", log_rank(table))]
+    else:
+        found = [_log_rank_test("log-rank weighted", xie_liu(table))]
     if by_hospital is not None:
         found.append(_log_rank_test("log-rank by hospital", by_hospital))
     return found

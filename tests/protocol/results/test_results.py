@@ -123,3 +123,19 @@ def test_an_arm_without_events_has_no_hazard_ratio() -> None:
     assert one.curves.treated.survival[-1] == 1
     assert math.isnan(one.quantiles.treated[1].estimate)
     assert one.e_value is None
+
+
+def test_weighted_outcomes_are_shares_of_weights_of_pooled_rows() -> None:
+    everybody = pool(clinics())
+    plan = small_plan()
+    weights = Filtered(plan, plan.populations[0]).weights(everybody)
+    here = next(b for b in found().binary if (b.population, b.level) == ("survey", ""))
+    shares = []
+    for side in (0, 1):
+        own = (everybody.arm == side) & (weights > 0) & (everybody.values["fever"] >= 0)
+        shares.append(np.average(everybody.values["fever"][own], weights=weights[own]))
+    assert (here.risk.comparator, here.risk.treated) == pytest.approx(shares, rel=1e-12)
+    assert here.risk_difference.estimate == pytest.approx(shares[1] - shares[0], rel=1e-9)
+    assert 0 <= here.risk_difference.p_value <= 1
+    assert math.isnan(here.fisher_p)
+    assert math.isnan(here.chi_square.p_value)

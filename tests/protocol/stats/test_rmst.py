@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from protocol.stats import km
 from protocol.stats.rmst import difference, rmst
-from protocol.stats.table import Sample
+from protocol.stats.table import Sample, tabulate
 
 DAYS = np.array([10.0, 20.0, 30.0])
 
@@ -72,3 +73,22 @@ def test_is_the_area_under_the_curve(events: list[int], censored: list[int], tau
     grid = np.linspace(0, tau, 2001)
     heights = km.at(km.curve(group), grid).survival
     assert rmst(group, tau).estimate == pytest.approx(float(heights.mean()) * tau, abs=tau / 500)
+
+
+def test_the_robust_error_is_the_infinitesimal_jackknife() -> None:
+    """Squared slopes of the area in each patient's weight, by small changes of the weights."""
+    random = np.random.default_rng(3)
+    cell, event = random.integers(1, 30, 40), random.integers(0, 2, 40)
+    weight, times = random.uniform(0.2, 3.0, 40), np.arange(31.0)
+    arm = np.zeros(40, dtype=np.intp)
+
+    def area(weights: NDArray[np.float64]) -> float:
+        return rmst(tabulate(times, cell, arm, event, weights).arm(0), 25.0).estimate
+
+    step = 1e-6
+    slopes = [(area(weight + step * e) - area(weight - step * e)) / (2 * step) for e in np.eye(40)]
+    found = rmst(tabulate(times, cell, arm, event, weight).arm(0), 25.0)
+    expected = np.sqrt(((weight * np.array(slopes)) ** 2).sum())
+    assert found.robust_std_error == pytest.approx(expected, rel=1e-6)
+    assert found.error == found.robust_std_error
+    assert rmst(tabulate(times, cell, arm, event, None).arm(0), 25.0).robust_std_error is None
