@@ -37,7 +37,7 @@ def survival(population: str) -> SurvivalResult:
     return next(s for s in found().survival if (s.population, s.level) == (population, ""))
 
 
-def rows(weight: bool = False) -> tuple[np.ndarray, ...]:  # type: ignore[type-arg]
+def rows(weight: bool = False) -> tuple[np.ndarray, ...]:
     """Cells, arms, status and survey weights of all patients with a time."""
     everybody = pool(clinics())
     weights = Filtered(small_plan(), small_plan().populations[0]).weights(everybody)
