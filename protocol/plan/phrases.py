@@ -118,7 +118,7 @@ def fallback(model: Propensity) -> str:
     found = "If covariates tell the arms apart without error, so that no best fit exists,"
     match model.fallback:
         case "stop":
-            return f"{found} the study stops and names the column."
+            return f"{found} the column is named, and what needs the score is left out."
         case "ridge":
             sd = number(model.ridge_prior_sd)
             return (
