@@ -19,6 +19,7 @@ from protocol.steps.atoms import Atoms, Membership, permitted
 from protocol.steps.coin import CoinTerms, ShowCoin
 from protocol.steps.describe import Describe, Description
 from protocol.steps.flow import Flow, FlowOfPatients
+from protocol.steps.level_atoms import LevelAtoms, levels_apart
 from protocol.steps.level_sizes import LevelSizes, small_levels
 from protocol.steps.local import LocalFit, LocalFits
 from protocol.steps.lock import Lock
@@ -31,6 +32,12 @@ from protocol.steps.within import WithinHospital
 
 OVERVIEW = Design(name="score", label="score", method="pooled-quota")
 """Says how the score's histogram is laid for the figure, where no design needs one."""
+
+APART = (
+    "with the other levels and populations it would single out a group of patients smaller than "
+    "the profile allows (rule D)"
+)
+"""Why a subgroup level is left out that is large enough by itself."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ def study(plan: Plan, roster_digest: bytes) -> Play[Findings]:
     populations, members, left_out = yield from _populations(plan, flow, designs)
     weighted, unweighted = _weighted(plan, scores)
     populations, left_out = (*populations, *weighted), (*left_out, *unweighted)
-    looked, small = yield from _subgroups(plan, populations)
+    looked, small = yield from _subgroups(plan, populations, members)
     yield from together(
         [
             *(outcomes(plan, p, size_of(p, members), looked[p.name]) for p in populations),
@@ -70,7 +77,7 @@ def study(plan: Plan, roster_digest: bytes) -> Play[Findings]:
 
 def size_of(population: Population, members: Membership) -> tuple[int, int]:
     """Count a population's patients by arm; weighted ones are all complete cases."""
-    return members.size("complete" if isinstance(population, Weighted) else population.name)
+    return members.size(_members(population))
 
 
 def _describe(plan: Plan, terms: CoinTerms) -> Play[tuple[FlowOfPatients, Description]]:
@@ -159,19 +166,34 @@ def _weighted(
 
 
 def _subgroups(
-    plan: Plan, populations: tuple[Population, ...]
+    plan: Plan, populations: tuple[Population, ...], members: Membership
 ) -> Play[tuple[dict[str, tuple[Level, ...]], tuple[LeftOut, ...]]]:
-    """Choose the subgroup levels to look at in each population, by their sizes alone."""
+    """Choose the subgroup levels to look at in each population, by numbers of patients alone."""
     if not plan.subgroups:
         return {population.name: () for population in populations}, ()
-    asked = yield from together(ask(LevelSizes(plan, one)) for one in populations)
+    named = {_members(p): Complete(plan) if isinstance(p, Weighted) else p for p in populations}
+    crossed = LevelAtoms(plan, tuple(named.values()), members.patterns(list(named)))
+    sizes = together(ask(LevelSizes(plan, one)) for one in populations)
+    asked, groups = yield from both(sizes, ask(crossed))
+    small = {p.name: small_levels(plan, own) for p, own in zip(populations, asked, strict=True)}
+    wanted = {
+        _members(p): [s.level for s in own if str(s.level) not in small[p.name]]
+        for p, own in zip(populations, asked, strict=True)
+    }
+    apart = levels_apart(plan, groups, wanted)
     looked: dict[str, tuple[Level, ...]] = {}
     left_out: list[LeftOut] = []
-    for population, sizes in zip(populations, asked, strict=True):
-        small = small_levels(plan, sizes)
-        looked[population.name] = tuple(s.level for s in sizes if str(s.level) not in small)
-        left_out += [LeftOut(f"{population.name}, {name}", why) for name, why in small.items()]
+    for population in populations:
+        own, name = _members(population), population.name
+        looked[name] = tuple(one for one in wanted[own] if (own, one) not in apart)
+        reasons = small[name] | {str(one): APART for one in wanted[own] if (own, one) in apart}
+        left_out += [LeftOut(f"{name}, {level}", why) for level, why in reasons.items()]
     return looked, tuple(left_out)
+
+
+def _members(population: Population) -> str:
+    """Name the population with the same patients that is not weighted by the score."""
+    return "complete" if isinstance(population, Weighted) else population.name
 
 
 def _rescaled(population: Population, members: Membership) -> Population:

@@ -33,6 +33,18 @@ class Membership:
         comparator, treated = self.counts[inside].sum(axis=0)
         return int(comparator), int(treated)
 
+    def patterns(self, names: Sequence[str]) -> dict[int, tuple[int, int]]:
+        """Count patients by arm in every pattern over some of the populations that anybody has."""
+        bits = [self.names.index(name) for name in names]
+        found: dict[int, tuple[int, int]] = {}
+        for pattern, (comparator, treated) in enumerate(self.counts):
+            narrow = 0
+            for place, bit in enumerate(bits):
+                narrow |= ((pattern >> bit) & 1) << place
+            before = found.get(narrow, (0, 0))
+            found[narrow] = before[0] + int(comparator), before[1] + int(treated)
+        return {p: pair for p, pair in sorted(found.items()) if pair != (0, 0)}
+
     def groups(self, names: Sequence[str]) -> list[int]:
         """Count the patients of every arm and pattern over some of the populations."""
         bits = [self.names.index(name) for name in names]

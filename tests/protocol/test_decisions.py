@@ -42,7 +42,12 @@ WHOLE_MODULES = (
 DECIDES = {
     "protocol/stats/cox.py": {"next_log_hr", "converged", "check_estimable"},
     "protocol/stats/distributions.py": {"ratio"},
-    "protocol/steps/atoms.py": {"permitted", "Membership.size", "Membership.groups"},
+    "protocol/steps/atoms.py": {
+        "permitted",
+        "Membership.size",
+        "Membership.groups",
+        "Membership.patterns",
+    },
     "protocol/steps/describe.py": {
         "Description.patients",
         "Description.moments",
@@ -50,6 +55,11 @@ DECIDES = {
         "Description.hospitals",
     },
     "protocol/steps/flow.py": {"FlowOfPatients.incomplete", "_pair"},
+    "protocol/steps/level_atoms.py": {
+        "levels_apart",
+        "LevelGroups.everybody",
+        "LevelGroups.within",
+    },
     "protocol/steps/level_sizes.py": {"small_levels", "_too_small", "subgroup_levels"},
     "protocol/steps/lock.py": {"statements"},
     "protocol/steps/lottery.py": {

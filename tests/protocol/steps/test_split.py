@@ -13,6 +13,7 @@ from protocol.question import AnyStep
 from protocol.steps.atoms import Atoms
 from protocol.steps.describe import Describe
 from protocol.steps.flow import Flow
+from protocol.steps.level_atoms import LevelAtoms
 from protocol.steps.level_sizes import LevelSizes
 from protocol.steps.outcome_table import OutcomeTable
 from protocol.steps.overlap import Overlap
@@ -52,7 +53,10 @@ def simple_steps(sites: list[Cohort]) -> Iterator[AnyStep]:
     survey = Filtered(plan, plan.populations[0])
     populations = (Everybody(), Complete(plan), survey)
     yield Flow(plan, terms_of(plan, sites))
-    yield Atoms(plan, populations)
+    atoms = Atoms(plan, populations)
+    yield atoms
+    names = [population.name for population in populations]
+    yield LevelAtoms(plan, populations, atoms.learn(opened(atoms, sites)).patterns(names))
     yield LevelSizes(plan, Everybody())
     for population in populations:
         yield Describe(plan, population)
