@@ -46,10 +46,11 @@ class Rules:
         Significant digits of a patient's weight; 0 leaves weights exact.
     totals_to_sites
         Whether hospitals are partners who get every total back.
-    subgroup_patients, subgroup_events
-        What every arm of a subgroup needs to be shown.
+    subgroup_patients
+        Patients that every arm of a subgroup needs for its outcomes to be asked for.
     published_floor
-        The smallest pooled cell that is published.
+        The smallest pooled cell that may be published. Nothing here publishes: it is told to
+        whoever does.
     """
 
     min_sites: int
@@ -64,15 +65,14 @@ class Rules:
     weight_digits: int
     totals_to_sites: bool
     subgroup_patients: int
-    subgroup_events: int
     published_floor: int
 
 
 _PROFILES = {
-    "exact": Rules(3, 10, 0, 1, 3, 4, 3, 10, "unit", 3, True, 10, 5, 5),
-    "standard": Rules(3, 20, 5, 5, 3, 4, 10, 2, "month", 2, False, 10, 5, 10),
-    "strict": Rules(5, 50, 10, 10, 3, 4, 20, 1, "quarter", 2, False, 20, 10, 10),
-    "open": Rules(1, 0, 0, 1, 1, 1, 1, 10, "unit", 0, True, 0, 0, 1),
+    "exact": Rules(3, 10, 0, 1, 3, 4, 3, 10, "unit", 3, True, 10, 5),
+    "standard": Rules(3, 20, 5, 5, 3, 4, 10, 2, "month", 2, False, 10, 10),
+    "strict": Rules(5, 50, 10, 10, 3, 4, 20, 1, "quarter", 2, False, 20, 10),
+    "open": Rules(1, 0, 0, 1, 1, 1, 1, 10, "unit", 0, True, 0, 1),
 }
 
 

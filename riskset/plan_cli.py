@@ -164,7 +164,10 @@ def leaves(plan: Plan) -> Section:
     trips = max(row.trip for row in rows)
     sentences = (
         f"About {trips} trips. In each, every hospital sends the numbers below, masked: they open "
-        "only in the sum over all hospitals.",
+        "only in the sum over all hospitals. With each go check numbers, masked too, one of which "
+        "counts the patients behind it; they are in the bytes.",
+        "In the clear go a fresh public key, signatures, a seal over the extract, and this "
+        "hospital's random share of the public coin where patients are matched by lot.",
         f"Foretold by playing the plan on {foretold.patients} made-up patients in "
         f"{foretold.hospitals} hospitals, drawn from the dictionary. Sizes marked 'about' and the "
         "number of trips depend on totals.",

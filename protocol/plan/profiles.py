@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from protocol.plan.check_analysis import FEWEST_PATIENTS
 from protocol.plan.model import Plan
 
+LEVEL_HOSPITALS = 3
+"""Hospitals that need a level of a covariate for it to have a column, in every profile."""
+STRATA_HOSPITALS = 4
+"""Hospitals that have to contribute to a subgroup, in every profile."""
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -22,7 +27,6 @@ class Profile:
     bins_per_caliper: int
     weights: str
     subgroup_patients: int
-    subgroup_events: int
     published: str
 
 
@@ -39,8 +43,7 @@ PROFILES = {
         weights="3 significant digits; in a small study a participant who knows a patient's "
         "covariates can find that patient's weight",
         subgroup_patients=10,
-        subgroup_events=5,
-        published="Counts below 5 are not published.",
+        published="counts below 5 are left out",
     ),
     "standard": Profile(
         meant_for="hospitals that share sums, and not all of them with each other",
@@ -53,8 +56,7 @@ PROFILES = {
         bins_per_caliper=2,
         weights="2 significant digits",
         subgroup_patients=10,
-        subgroup_events=5,
-        published="Counts below 10 are not published.",
+        published="counts below 10 are left out",
     ),
     "strict": Profile(
         meant_for="hospitals that share as little as the question allows",
@@ -67,8 +69,7 @@ PROFILES = {
         bins_per_caliper=1,
         weights="",
         subgroup_patients=20,
-        subgroup_events=10,
-        published="Counts below 10 are not published, and others are rounded to 5.",
+        published="counts below 10 are left out, and others are rounded to 5",
     ),
 }
 
@@ -78,8 +79,8 @@ def sentences(plan: Plan) -> tuple[str, ...]:
     if plan.disclosure.profile == "open":
         return (
             "Profile 'open': there are no disclosure rules.",
-            "It runs only where all rows are on one machine, for simulations and tests, and every "
-            "output is marked SIMULATED.",
+            "It runs only where all rows are on one machine, for simulations and tests; results "
+            "and report are marked SIMULATED.",
         )
     name, profile = plan.disclosure.profile, PROFILES[plan.disclosure.profile]
     return (
@@ -88,8 +89,8 @@ def sentences(plan: Plan) -> tuple[str, ...]:
         profile.totals,
         profile.grid,
         *_groups(plan, profile),
-        profile.published,
-        "A hospital may tighten any of these rules for itself.",
+        "Results and report are for the consortium and show every count. Whoever publishes from "
+        f"them has to see to it that {profile.published}.",
     )
 
 
@@ -101,15 +102,18 @@ def _joining(plan: Plan, profile: Profile) -> tuple[str, ...]:
         f"than {FEWEST_PATIENTS[rules.profile]} patients does not join{arm}.",
         "Nobody sees one hospital's numbers, unless all the other hospitals take theirs out of a "
         "total together.",
+        "A hospital without patients of a kind adds zeros. Where a single hospital has such "
+        "patients, the total over all is its own number, though it does not say whose.",
     )
 
 
 def _groups(plan: Plan, profile: Profile) -> tuple[str, ...]:
     said = [f"Two populations may differ by {profile.difference} patients, and not by fewer."]
-    if plan.propensity is not None and profile.level > 1:
+    if plan.propensity is not None:
+        few = f"fewer than {profile.level} patients or " if profile.level > 1 else ""
         said.append(
-            f"A level that fewer than {profile.level} patients have gets no column of its own in "
-            "the model."
+            f"A level that {few}fewer than {LEVEL_HOSPITALS} hospitals have gets no column of its "
+            "own in the model."
         )
     if plan.designs:
         bins = profile.bins_per_caliper
@@ -119,7 +123,7 @@ def _groups(plan: Plan, profile: Profile) -> tuple[str, ...]:
         said.append(f"Weights have {profile.weights}.")
     if plan.subgroups:
         said.append(
-            f"A subgroup is shown if each arm of it has {profile.subgroup_patients} patients and "
-            f"{profile.subgroup_events} events."
+            f"Outcomes of a subgroup are asked for if each arm of it has "
+            f"{profile.subgroup_patients} patients and {STRATA_HOSPITALS} hospitals have some."
         )
     return tuple(said)

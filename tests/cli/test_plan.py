@@ -234,6 +234,9 @@ def test_explain_foretells_what_leaves_each_hospital(crlm: Path) -> None:
     *_, section = json.loads(done.stdout)["sections"]
     rows = {row[0]: row for row in section["table"]["rows"]}
     assert section["title"] == "What will leave each hospital"
+    assert any(
+        said.startswith("In the clear go a fresh public key") for said in section["sentences"]
+    )
     assert rows["lock/1"][4:6] == ["0", "16"]
     assert rows["risk-table/1"][-1] == "exactly"
     assert rows["overlap/1"][-1] == "about"

@@ -11,8 +11,6 @@ from protocol.disclosure import (
     time_grid,
 )
 from protocol.errors import Exit
-from protocol.plan.check_analysis import FEWEST_PATIENTS, FEWEST_SITES
-from protocol.plan.profiles import PROFILES
 from tests.federation.cohorts import changed, clinics, cohort, small_plan
 
 
@@ -77,21 +75,3 @@ def test_the_grid_of_each_profile() -> None:
     assert time_grid(plan, plan.survival[0]).times.tolist() == [0, 30.4375, 60.875]
     plan = small_plan("exact")
     assert time_grid(plan, plan.survival[0]).cells == 61
-
-
-def test_what_is_explained_is_what_is_enforced() -> None:
-    """Two tables hold the profiles: the one for people must say what the other does."""
-    for name, told in PROFILES.items():
-        demands = rules(changed(small_plan(), "disclosure", profile=name))
-        assert (told.arm, told.difference, told.level) == (
-            demands.site_arm,
-            demands.difference_floor,
-            demands.level_floor,
-        )
-        assert (told.subgroup_patients, told.subgroup_events, told.bins_per_caliper) == (
-            demands.subgroup_patients,
-            demands.subgroup_events,
-            demands.bins_per_caliper,
-        )
-        assert FEWEST_SITES[name] == demands.min_sites
-        assert FEWEST_PATIENTS[name] == demands.site_patients

@@ -68,7 +68,8 @@ def _statement(results: Results) -> Iterable[str]:
         f"No patient's row, identifier, date or free text left a hospital. Each sent "
         f"{count(numbers)} numbers ({count(size)} bytes) in {trips} trips: counts and sums under "
         "masks that cancel only when those of all hospitals are added. Nobody sees one hospital's "
-        "numbers, unless all the others take theirs out of a total together."
+        "numbers, unless all the others take theirs out of a total together, or it alone has "
+        "patients of a kind: then the total is its own number, though it does not say whose."
     )
     yield (
         "The coordinating centre is a recipient of the pooled sums, uncut: what this report shows "
@@ -94,7 +95,7 @@ def _profile(name: str) -> str:
 def _before_publication(profile: str) -> str:
     if profile not in PROFILES:
         return "The profile asks for nothing before publication."
-    return f"Before anything is published, this rule applies: {PROFILES[profile].published}"
+    return f"Whoever publishes from it has to see to it that {PROFILES[profile].published}."
 
 
 def _leaving(results: Results) -> Table:

@@ -10,7 +10,7 @@ from protocol.plan.check_analysis import FEWEST_PATIENTS, FEWEST_SITES
 from protocol.plan.digest import plan_digest
 from protocol.plan.explain import Leaving, Section, explain, leaving_table
 from protocol.plan.model import Disclosure, Plan
-from protocol.plan.profiles import PROFILES, sentences
+from protocol.plan.profiles import LEVEL_HOSPITALS, PROFILES, STRATA_HOSPITALS, sentences
 from protocol.plan.read import read_plan
 from protocol.plan.words import handle
 from riskset.plans import read_builtin
@@ -81,7 +81,8 @@ def test_profiles_say_what_is_enforced(name: str) -> None:
     assert profile.level == enforced.level_floor
     assert profile.bins_per_caliper == enforced.bins_per_caliper
     assert profile.subgroup_patients == enforced.subgroup_patients
-    assert profile.subgroup_events == enforced.subgroup_events
+    assert enforced.level_hospitals == LEVEL_HOSPITALS
+    assert enforced.strata_hospitals == STRATA_HOSPITALS
     assert f"below {enforced.published_floor} " in profile.published
     assert ("every hospital see" in profile.totals) == enforced.totals_to_sites
     grids = {"unit": "to the unit", "month": "by month", "quarter": "by quarter"}
@@ -95,7 +96,9 @@ def test_profiles_differ_in_their_sentences() -> None:
     assert "SIMULATED" in said["open"]
     assert f"fewer than {FEWEST_PATIENTS['strict']} patients does not join, nor" in said["strict"]
     assert "nor one with 1 to 9 in an arm" in said["strict"]
-    assert "column of its own" not in said["exact"]
+    assert "A level that fewer than 3 hospitals have gets no column" in said["exact"]
+    assert "A level that fewer than 10 patients or fewer than 3 hospitals" in said["strict"]
+    assert "each arm of it has 20 patients and 4 hospitals have some" in said["strict"]
     assert len(set(said.values())) == len(said)
     assert FEWEST_SITES.keys() == said.keys()
 
