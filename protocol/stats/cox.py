@@ -119,11 +119,6 @@ class Cox:
         """Wald's P value; robust where patients are weighted."""
         return chi_square_tail(self.robust_wald_test if self.weighted else self.wald_test, 1)
 
-    @property
-    def robust_p_value(self) -> float:
-        """Wald's P value by the robust variance."""
-        return chi_square_tail(self.robust_wald_test, 1)
-
 
 def fit(table: RiskTable, ties: Ties | str = Ties.EFRON) -> Cox:
     """Find the log hazard ratio and its standard errors.

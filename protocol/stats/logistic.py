@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.errors import FederationError
 from protocol.stats import linear
 
 STEP_CAP = 2.0
@@ -24,23 +23,6 @@ MAX_TRIPS = 25
 MAX_HALVINGS = 10
 MAX_COEFFICIENT = 8.0
 MAX_CONDITION = 1e10
-
-
-class SeparationError(FederationError):
-    """No finite maximum-likelihood fit exists."""
-
-    code = "separation"
-    fix = (
-        'drop or merge the column, or let the plan continue with `fallback = "ridge"` or '
-        '`"firth"`, and have the plan signed again'
-    )
-
-
-class NotConvergedError(FederationError):
-    """The fit did not settle within the trips allowed."""
-
-    code = "not-converged"
-    fix = "simplify the propensity model, or let the plan fall back on ridge"
 
 
 @dataclass(frozen=True)
