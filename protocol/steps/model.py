@@ -1,7 +1,7 @@
 """The propensity model as everybody agrees on it after `describe`: its columns, standardised."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from protocol.cohort import Cohort, column, complete_cases
 from protocol.disclosure import Rules, rules
 from protocol.plan.columns import Column, model_columns
-from protocol.plan.model import Plan
+from protocol.plan.model import Plan, levels
 from protocol.steps.describe import Description
 
 CHUNK = 16_384
@@ -90,11 +90,11 @@ def propensity_model(plan: Plan, pooled: Description) -> Model:
     """Standardise the plan's columns by pooled means and SDs; drop what cannot be told apart.
 
     A level with nobody (or fewer than the profile asks, S2, or at too few hospitals, S7) and a
-    number without spread are dropped and named. Only + - * / and square roots: all replay it.
+    number without spread are dropped and named; so are levels beside which too few patients would
+    be left at the reference. Only + - * / and square roots: all replay it.
     """
     kept, centres, scales, spread, dropped = [], [], [], [1.0], []
-    for what in model_columns(plan):
-        reason = _unfit(plan, what, pooled)
+    for what, reason in _judged(plan, pooled).items():
         if reason:
             dropped.append(Dropped(what.name, reason))
             continue
@@ -104,6 +104,42 @@ def propensity_model(plan: Plan, pooled: Description) -> Model:
         scales.append(1.0 if what.indicator else sd)
         spread.append(sd if what.indicator else 1.0)
     return Model(plan, tuple(kept), tuple(centres), tuple(scales), tuple(spread), tuple(dropped))
+
+
+def _judged(plan: Plan, pooled: Description) -> dict[Column, str]:
+    """Say of every column of the plan why the model cannot hold it, "" if it can."""
+    reasons = {what: _unfit(plan, what, pooled) for what in model_columns(plan)}
+    for variable in dict.fromkeys(what.variable for what in reasons if what.indicator):
+        own = [what for what in reasons if what.variable == variable]
+        while kept := [what for what in own if not reasons[what]]:
+            reason = _unfit_rest(plan, variable, [what.level for what in kept], pooled)
+            if not reason:
+                break
+            reasons[min(kept, key=lambda what: _at_level(what, pooled))] = reason
+    return reasons
+
+
+def _unfit_rest(plan: Plan, name: str, kept: Sequence[str], pooled: Description) -> str:
+    """Apply S2 and S7 to those who have none of a variable's columns.
+
+    The intercept's sums less those of all the columns are theirs, whatever the fit.
+    """
+    variable, demands = plan.variable(name), rules(plan)
+    patients, hospitals = 0, 0
+    for level in (level for level in levels(variable) if level not in kept):
+        patients += pooled.level(variable, level, 0) + pooled.level(variable, level, 1)
+        # Hospitals of two levels may be the same ones.
+        hospitals = max(hospitals, pooled.hospitals(variable, level))
+    if 0 < patients < demands.level_floor:
+        return f"fewer than {demands.level_floor} patients would be left without it (rule S2)"
+    if patients > 0 and hospitals < demands.level_hospitals:
+        return f"fewer than {demands.level_hospitals} hospitals would be left without it (rule S7)"
+    return ""
+
+
+def _at_level(what: Column, pooled: Description) -> int:
+    variable = pooled.plan.variable(what.variable)
+    return pooled.level(variable, what.level, 0) + pooled.level(variable, what.level, 1)
 
 
 def _unfit(plan: Plan, what: Column, pooled: Description) -> str:
@@ -116,7 +152,7 @@ def _unfit(plan: Plan, what: Column, pooled: Description) -> str:
 
 def _unfit_level(plan: Plan, what: Column, pooled: Description, demands: Rules) -> str:
     variable = plan.variable(what.variable)
-    at_level = pooled.level(variable, what.level, 0) + pooled.level(variable, what.level, 1)
+    at_level = _at_level(what, pooled)
     if at_level == 0:
         return "no patient has this level"
     if at_level == pooled.patients[0] + pooled.patients[1]:

@@ -68,7 +68,15 @@ DECIDES = {
         "border_searches",
         "with_thresholds",
     },
-    "protocol/steps/model.py": {"propensity_model", "_unfit", "_unfit_level", "_pooled_mean_sd"},
+    "protocol/steps/model.py": {
+        "propensity_model",
+        "_judged",
+        "_unfit",
+        "_unfit_level",
+        "_unfit_rest",
+        "_at_level",
+        "_pooled_mean_sd",
+    },
     "protocol/steps/overlap.py": {
         "Bins.lowest",
         "Bins.number",

@@ -87,6 +87,32 @@ def test_rule_s7_levels_at_few_hospitals() -> None:
     assert "sex" in model(sites(3), "exact").names
 
 
+def test_rules_hold_for_those_who_have_none_of_the_levels() -> None:
+    """The intercept's sums less those of all levels are theirs: a reference of one is one."""
+
+    def sites(men: int, at: int = 4) -> list[Cohort]:
+        return [
+            cohort(f"s{k}", [0, 1] * 10, sex=[int(k >= at or n >= men) for n in range(20)])
+            for k in range(4)
+        ]
+
+    few, far = model(sites(1), "standard").dropped, model(sites(5, at=2), "exact").dropped
+    assert few[-1].reason == "fewer than 5 patients would be left without it (rule S2)"
+    assert far[-1].reason == "fewer than 3 hospitals would be left without it (rule S7)"
+    assert few[-1].column == far[-1].column == "sex"
+    assert "sex" in model(sites(2), "standard").names
+    assert "sex" in model(sites(5, at=3), "exact").names
+    assert "sex" in model(sites(1), "open").names
+
+
+def test_a_small_reference_takes_the_smallest_levels_in() -> None:
+    """Until there are enough of them; what is merged with it is named."""
+    stage = [0] + [1] * 4 + [2] * 15
+    found = model([cohort(f"s{k}", [0, 1] * 10, stage=stage) for k in range(4)], "standard")
+    assert {c.column: c.reason for c in found.dropped}["stage=II"].endswith("(rule S2)")
+    assert "stage=III" in found.names
+
+
 def test_scores_do_not_depend_on_chunks_or_company(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same patient has the same score to the last bit, alone or among others."""
     found, whole = model(list(clinics())), pool(clinics())
