@@ -69,4 +69,6 @@ def _comparison(name: str, table: CauseTable, place: int) -> Answers:
         subdistribution = fine_gray(table, place)
     except NotEstimable:
         return
+    if not table.times[0] > 0:  # `crr` then starts the censoring curve halfway down its first step
+        return
     yield f"{name}finegray", {"coef": subdistribution.log_hr, "se": subdistribution.std_error}

@@ -88,6 +88,53 @@ class Referee:
 
     def propensity(self) -> dict[str, tuple[float, float]]:
         """Fit by Newton's method: coefficient and standard error by name."""
+        fitted, errors = self._fitted()
+        return dict(zip(self.design(), zip(fitted, errors, strict=True), strict=True))
+
+    def weights(self, kind: str) -> Reals:
+        """Weigh the complete cases by their propensity score."""
+        design, (b, _) = self.design(), self._fitted()
+        e = 1 / (1 + np.exp(-np.column_stack(list(design.values())) @ b))
+        z = self.treated[self.complete]
+        own, share = np.where(z, e, 1 - e), np.where(z, z.mean(), 1 - z.mean())
+        found: dict[str, Reals] = {
+            "ate": 1 / own, "sate": share / own, "att": e / own, "atc": (1 - e) / own,
+            "overlap": 1 - own, "matching": np.minimum(e, 1 - e) / own,
+        }  # fmt: skip
+        return found[kind]
+
+    def weighted_means(self, kind: str, arm: int) -> dict[str, float]:
+        """Find the weighted mean of every column in one arm."""
+        own = self.treated[self.complete] == bool(arm)
+        w = self.weights(kind)[own]
+        return {n: float(np.average(x[self.complete][own], weights=w))
+                for n, x in self.columns().items()}  # fmt: skip
+
+    def weighted_survival(self, kind: str, arm: int, day: float) -> float:
+        """Multiply up 1 - d/n over one arm's times to a day, d and n sums of weights."""
+        w = np.full(len(self.patients), np.nan)
+        w[self.complete] = self.weights(kind)
+        time, event, own = self._ended()
+        own = own & (self.treated == bool(arm)) & self.complete
+        survival = 1.0
+        for t in np.unique(time[own & event & (time <= day)]):
+            at_risk, died = own & (time >= t), own & event & (time == t)
+            survival *= 1 - float(w[died].sum() / w[at_risk].sum())
+        return survival
+
+    def incidence(self, arm: int, day: float, *, competing: str, cause: int) -> float:
+        """Add up survival free of any cause times the cause's hazard, patient by patient."""
+        time = self.number(self.words["endpoints"]["os"]["time"])
+        how, own = self.number(competing), self.treated == bool(arm)
+        survival, share = 1.0, 0.0
+        for t in np.unique(time[own & (how > 0) & (time <= day)]):
+            at_risk, ended = float((own & (time >= t)).sum()), how[own & (time == t)]
+            share += survival * float((ended == cause).sum()) / at_risk
+            survival *= 1 - float((ended > 0).sum()) / at_risk
+        return share
+
+    def _fitted(self) -> tuple[Reals, Reals]:
+        """Find coefficients and standard errors in the order of the design."""
         design = self.design()
         X, back = _standardised(design)
         y, b = self.treated[self.complete], np.zeros(X.shape[1])
@@ -96,7 +143,7 @@ class Referee:
             information = (X * (e * (1 - e))[:, None]).T @ X
             b = b + np.linalg.solve(information, X.T @ (y - e))
         errors = np.sqrt(np.diag(back @ np.linalg.inv(information) @ back.T))
-        return dict(zip(design, zip(back @ b, errors, strict=True), strict=True))
+        return back @ b, errors
 
     def firth_score(self, coefficients: list[float]) -> Reals:
         """Evaluate Firth's score X'(y - e + h (1/2 - e)), h leverages; zero at his estimate."""
@@ -110,12 +157,17 @@ class Referee:
 
     def followed(self) -> tuple[Reals, Flags, Flags, NDArray[np.str_]]:
         """Read times, who had the event, who is treated, and hospitals, where all is known."""
+        time, event, known = self._ended()
+        site = np.array([row["site"] for row in self.patients])
+        return time[known], event[known], self.treated[known], site[known]
+
+    def _ended(self) -> tuple[Reals, Flags, Flags]:
+        """Read times, who had the event, and of whom both are known."""
         what = self.words["endpoints"]["os"]
         time = self.number(what["time"])
         known = ~np.isnan(time) & np.array([r[what["status"]] is not None for r in self.patients])
         event = np.array([row[what["status"]] == what["event"] for row in self.patients])
-        site = np.array([row["site"] for row in self.patients])
-        return time[known], event[known], self.treated[known], site[known]
+        return time, event, known
 
     def curve(self, arm: int) -> tuple[Reals, Reals]:
         """Find the times of one arm and survival there (SciPy)."""

@@ -71,6 +71,9 @@ def test_made_up_case(name: str, tmp_path: Path) -> None:
         coefficients = list(found["ps.main.firth"]["coef"].values())
         assert referee.firth_score(coefficients) == pytest.approx([0.0] * 6, abs=1e-7)
     check_survival(found, referee)
+    assert ("balance.ate" in found) == (name not in ("collinear", "separated"))
+    if "balance.ate" in found:
+        check_weighted(found, referee)
 
 
 def check_patients(found: Results, referee: Referee) -> None:
@@ -138,6 +141,21 @@ def check_survival(found: Results, referee: Referee) -> None:
         cox = found["surv.os.cox.efron"]
         assert (cox["n"], cox["nevent"]) == (len(time), event.sum())
         assert (cox["coef"], cox["se"]) == pytest.approx(referee.hazard_ratio(), rel=1e-6)
+
+
+def check_weighted(found: Results, referee: Referee) -> None:
+    for kind in ("ate", "sate", "att", "atc", "overlap", "matching"):
+        balance = found[f"balance.{kind}"]
+        for arm, key in ((1, "mean_t"), (0, "mean_c")):
+            wanted = referee.weighted_means(kind, arm)
+            assert balance[key] == pytest.approx(wanted, rel=1e-7, abs=1e-12)
+    overlap = found["balance.overlap"]  # balances exactly what is in the model
+    assert overlap["mean_t"] == pytest.approx(overlap["mean_c"], rel=1e-7, abs=1e-12)
+    for kind in ("ate", "sate", "att", "overlap", "matching"):
+        for arm in (0, 1):
+            points = found[f"weighted.os.{kind}.landmark.arm{arm}"]
+            survival = [referee.weighted_survival(kind, arm, t) for t in points["time"]]
+            assert points["surv"] == pytest.approx(survival, rel=1e-7)
 
 
 def as_float(value: float | str | None) -> float:
@@ -218,6 +236,50 @@ def test_causes_are_known_by_value_not_by_name(tmp_path: Path) -> None:
         referee = Referee(rows, words)
         assert cox["nevent"] == sum(row["how"] == value for row in rows)
         assert (cox["coef"], cox["se"]) == pytest.approx(referee.hazard_ratio(), rel=1e-6)
+
+
+def test_incidence_of_causes(tmp_path: Path) -> None:
+    """Any cause ends the time at risk, but an unlisted one takes its patients out of `survfit`."""
+    rows = [row | ({"how": 9} if k % 9 == 0 else {}) for k, row in enumerate(months(records()))]
+    words = IN_MONTHS | {"competing": made_up.CAUSES}
+    found = answer(write(tmp_path / "case", rows, words))
+    without = Referee([row for row in rows if row["how"] != 9], words)
+    for cause, value in (("tumour grew", 1), ("heart", 2)):
+        for arm in (0, 1):
+            cif = found[f"cr.{cause}.cif.arm{arm}"]
+            assert cif["time"] == [3, 9.5]
+            for referee, got in (
+                (Referee(rows, words), cif),
+                (without, found[f"cr.{cause}.aalen_johansen.arm{arm}"]),
+            ):
+                wanted = [referee.incidence(arm, t, competing="how", cause=value) for t in (3, 9.5)]
+                assert got["est"] == pytest.approx(wanted)
+            curve = found[f"cr.{cause}.curve.arm{arm}"]
+            assert (curve["time"][0], curve["est"][0]) == (0, 0)
+            assert set(curve["time"]) - {0} <= {row["days"] for row in rows}
+
+
+def test_causes_that_an_arm_does_not_have(tmp_path: Path) -> None:
+    """There is an incidence, of zero, but no ratio of hazards."""
+    rows = [row | ({"how": 1} if row["how"] == 2 and row["group"] == "new" else {})
+            for row in records()]  # fmt: skip
+    found = answer(write(tmp_path / "case", rows, dictionary(competing=made_up.CAUSES)))
+    assert set(found["cr.heart.curve.arm1"]["est"]) == {0.0}
+    assert found["cr.heart.gray"]["stat"] > 0
+    assert not {"cr.heart.finegray", "cr.heart.causespecific_cox"} & found.keys()
+    assert "cr.tumour grew.finegray" in found
+
+
+def test_weights_beyond_what_a_plan_allows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They stop their own study, and nothing else."""
+    folder = write(tmp_path / "case", records())
+    everything = answer(folder)
+    monkeypatch.setattr("protocol.steps.describe.MAX_WEIGHT", 1e-3)
+    found = answer(folder)
+    gone = everything.keys() - found.keys()
+    assert found.keys() < everything.keys()
+    assert all(name.startswith(("weighted.", "balance.")) for name in gone)
+    assert not any(name.startswith("weighted.") for name in found)
 
 
 def test_selections(tmp_path: Path) -> None:
