@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 
 from protocol.canonical import Json
 from protocol.errors import FederationError, ProblemsError
-from site_node.terminal import explained
+from site_node.terminal import error_json, explained
 
 _FORMAT, _DEBUG = "riskset.format", "riskset.debug"
 
@@ -81,10 +81,7 @@ def fail(error: FederationError) -> NoReturn:
     """Say an error on stderr and end the command with its exit status."""
     context = click.get_current_context(silent=True)
     if context is not None and context.meta.get(_FORMAT) is Format.JSON:
-        problems = error.problems if isinstance(error, ProblemsError) else ()
-        said: dict[str, Json] = {"code": error.code, "message": str(error), "fix": error.fix}
-        listed = [{"where": p.where, "rule": p.rule, "fix": p.fix} for p in problems]
-        print(json.dumps({"error": {**said, "problems": listed}}), file=sys.stderr)  # noqa: T201
+        typer.echo(error_json(error), err=True)
     else:
         _say(error)
     raise typer.Exit(int(error.exit))

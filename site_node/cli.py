@@ -2,12 +2,8 @@
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from site_node.house import STOPPED, refuse_foreign_packages
-
-if TYPE_CHECKING:
-    from protocol.errors import FederationError
 
 
 def main() -> None:
@@ -22,21 +18,16 @@ def main() -> None:
 def _run() -> None:
     # Only now: these import `protocol`, which might have been a foreign package.
     from protocol.errors import FederationError  # noqa: PLC0415
-    from site_node.commands import app  # noqa: PLC0415
-    from site_node.terminal import explained  # noqa: PLC0415
+    from site_node.commands import Asked, Format, app  # noqa: PLC0415
+    from site_node.terminal import error_json, error_text, explained  # noqa: PLC0415
 
+    asked = Asked()
     try:
-        app(prog_name="riskset-site")
-    except FederationError as error:
-        _fail(error)
+        app(prog_name="riskset-site", obj=asked)
     except Exception as error:
-        if os.environ.get("RISKSET_DEBUG"):
+        said = error if isinstance(error, FederationError) else explained(error)
+        if said is not error and os.environ.get("RISKSET_DEBUG"):
             raise
-        _fail(explained(error))
-
-
-def _fail(error: "FederationError") -> None:
-    from site_node.terminal import error_text  # noqa: PLC0415
-
-    sys.stderr.write(error_text(error) + "\n")
-    raise SystemExit(error.exit) from None
+        write = error_json if asked.format is Format.JSON else error_text
+        sys.stderr.write(write(said) + "\n")
+        raise SystemExit(said.exit) from None

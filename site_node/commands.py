@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
@@ -33,6 +34,19 @@ class Format(StrEnum):
     JSON = "json"
 
 
+@dataclass
+class Asked:
+    """What was asked for, kept for whoever answers errors."""
+
+    format: Format = Format.TEXT
+
+
+def _remember(context: typer.Context, chosen: Format) -> Format:
+    if asked := context.find_object(Asked):
+        asked.format = chosen
+    return chosen
+
+
 def _show_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"riskset-site {version('riskset')}")
@@ -61,7 +75,10 @@ def check(
         bool, typer.Option("--rows", help="Show up to 20 row numbers per rule; the header is 1.")
     ] = False,
     output: Annotated[
-        Format, typer.Option("--format", help="'json' leaves out the quick look at survival.")
+        Format,
+        typer.Option(
+            "--format", help="'json' leaves out the quick look at survival.", callback=_remember
+        ),
     ] = Format.TEXT,
 ) -> None:
     """Hold an extract against a plan, here and now: nothing is sent."""

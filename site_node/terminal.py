@@ -1,5 +1,6 @@
 """How the hospital's command writes: plain tables for people, errors with their fix."""
 
+import json
 from collections.abc import Sequence
 
 from protocol.errors import Exit, FederationError, ProblemsError
@@ -41,6 +42,14 @@ def error_text(error: FederationError) -> str:
     else:
         lines = [f"error  {error}  [{error.code}]"]
     return "\n".join([*lines, f"fix    {error.fix}"] if error.fix else lines)
+
+
+def error_json(error: FederationError) -> str:
+    """Write an error as one line of JSON, for scripts."""
+    problems = error.problems if isinstance(error, ProblemsError) else ()
+    said = {"code": error.code, "message": str(error), "fix": error.fix}
+    listed = [{"where": p.where, "rule": p.rule, "fix": p.fix} for p in problems]
+    return json.dumps({"error": {**said, "problems": listed}})
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str:

@@ -114,6 +114,9 @@ def test_json_of_a_refused_extract(run: Run) -> None:
         "effect": "refuse",
         "first_rows": [3],
     }
+    error = json.loads(ended.err)["error"]
+    assert error["code"] == "invalid-input"
+    assert error["problems"][0]["rule"] == "duplicate id in 1 row"
 
 
 def test_a_mapping_changes_names(run: Run, tmp_path: Path) -> None:
