@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from protocol.disclosure import rules, too_many_columns
-from protocol.parts.matching import LeftOut, Made, match
+from protocol.parts.matching import LeftOut, Made, PooledMatch, match
 from protocol.parts.outcomes import outcomes
 from protocol.parts.propensity import NoFit, Scores, fit_propensity
 from protocol.plan.digest import plan_digest
@@ -149,7 +149,8 @@ def _populations(
     allowed = tuple(_rescaled(p, members) for p in candidates if p.name not in reasons)
     told = [LeftOut(name, reason) for name, reason in reasons.items() if name != "complete"]
     unmade = [design for design in designs if isinstance(design, LeftOut)]
-    return allowed, members, (*unmade, *told)
+    closed = [one for d in designs if isinstance(d, PooledMatch) for one in d.closed]
+    return allowed, members, (*unmade, *closed, *told)
 
 
 def _weighted(

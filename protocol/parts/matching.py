@@ -1,13 +1,14 @@
 """Make the arms comparable: quotas and lottery across hospitals, or each hospital on its own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from protocol.disclosure import rules
 from protocol.errors import FederationError
 from protocol.parts.propensity import Scores
 from protocol.plan.model import Design
 from protocol.play import Play, ask
+from protocol.steps.categories import Categories
 from protocol.steps.coin import CoinTerms
 from protocol.steps.describe import Description
 from protocol.steps.lottery import (
@@ -43,6 +44,14 @@ class PooledMatch:
     quotas: Quotas
     choice: Choice
     caliper: float
+
+    @property
+    def closed(self) -> tuple[LeftOut, ...]:
+        """The categories in which nobody is matched, as too few hospitals have them (S7)."""
+        strata = self.histogram.strata
+        demand = rules(strata.model.plan).strata_hospitals
+        why = f"fewer than {demand} hospitals have such patients (rule S7): nobody is matched there"
+        return tuple(LeftOut(f"{self.population.name}, {one}", why) for one in strata.closed_names)
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,9 @@ def match(
         comparator, treated = scores.at_solution.patients
         focal = 1 if treated <= comparator else 0
         return LocalMatch(WithinHospital(design, strata, caliper, focal), caliper)
+    if design.exact and rules(scores.model.plan).strata_hospitals > 1:
+        closed = yield from ask(Categories(design.name, strata))
+        strata = replace(strata, closed=closed)
     histogram = yield from ask(Overlap(design.name, strata))
     try:
         quotas = decide_quotas(histogram, design)

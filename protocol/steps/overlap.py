@@ -77,20 +77,29 @@ def score_bins(caliper: float, per_caliper: int) -> Bins:
 class Strata:
     """Bins within categories: everything that says who may be paired with whom.
 
-    A place is category * bins + bin, or -1 for a patient whose exact variable is missing or whose
-    score lies beyond the bins: partners there could be further apart than the caliper.
+    A place is category * bins + bin, or -1 for a patient whose exact variable is missing, whose
+    category is `closed` (rule S7: too few hospitals have it), or whose score lies beyond the bins:
+    partners there could be further apart than the caliper.
     """
 
     model: Model
     b: tuple[float, ...]
     bins: Bins
     exact: tuple[str, ...]
+    closed: tuple[int, ...] = ()
 
     @cached_property
     def categories(self) -> tuple[tuple[str, ...], ...]:
         """All combinations of levels of the exact variables."""
         plan = self.model.plan
         return tuple(product(*(levels(plan.variable(name)) for name in self.exact)))
+
+    @property
+    def closed_names(self) -> tuple[str, ...]:
+        """Name the closed categories by their levels."""
+        chosen = [self.categories[place] for place in self.closed]
+        pairs = [zip(self.exact, category, strict=True) for category in chosen]
+        return tuple(" and ".join(f"{name}={level}" for name, level in pair) for pair in pairs)
 
     @property
     def places(self) -> int:
@@ -111,7 +120,7 @@ class Strata:
     def place(self, cohort: Cohort) -> NDArray[np.int64]:
         """Find the places of the complete cases, in the order of the model's rows; or -1."""
         category, logit = self.category(cohort), self.model.logit(cohort, self.b)
-        nowhere = (category < 0) | (np.abs(logit) > CLAMP)
+        nowhere = (category < 0) | np.isin(category, self.closed) | (np.abs(logit) > CLAMP)
         return np.where(nowhere, -1, category * self.bins.number + self.bins.place(logit))
 
 

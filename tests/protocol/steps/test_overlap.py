@@ -1,12 +1,14 @@
 """Overlap: bins that any score falls into, alike in every hospital."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol.cohort import Cohort
 from protocol.parts.matching import PooledMatch
 from protocol.steps.overlap import CLAMP, NARROWEST, Bins, Overlap, Strata, score_bins
 from tests.federation.cohorts import ask, clinics, pool, small_plan, walk, with_design
@@ -87,3 +89,41 @@ def test_what_leaves() -> None:
         64,
         True,
     )
+
+
+def lonely_stage(hospitals: int) -> list[Cohort]:
+    """Let only the first hospitals have patients of stage III."""
+    return [
+        replace(s, values={**s.values, "stage": np.where(s.values["stage"] == 2, 1, 0)})
+        if k >= hospitals
+        else s
+        for k, s in enumerate(clinics())
+    ]
+
+
+@pytest.mark.parametrize(("hospitals", "closed"), [(0, ()), (1, (2,)), (3, (2,)), (4, ())])
+def test_a_category_of_few_hospitals_is_not_counted(
+    hospitals: int, closed: tuple[int, ...]
+) -> None:
+    """Its histogram of scores would be theirs alone (rule S7)."""
+    sites = lonely_stage(hospitals)
+    walked = walk(with_design(small_plan("exact"), exact=("stage",)), sites)
+    (design,) = walked.findings.designs
+    assert isinstance(design, PooledMatch)
+    strata, counts = design.histogram.strata, design.histogram.counts
+    assert strata.closed == closed
+    bins = strata.bins.number
+    for category in range(3):
+        there = sum(int((site.values["stage"] == category).sum()) for site in sites)
+        shown = int(counts[category * bins : (category + 1) * bins].sum())
+        assert shown == (0 if category in closed else there)
+    told = [left for left in walked.findings.left_out if left.name == "matched, stage=III"]
+    assert len(told) == len(closed)
+    assert all("rule S7" in left.reason for left in told)
+    asked = [name for name, _ in walked.questions]
+    assert asked.index("categories/1") < asked.index("overlap/1")
+
+
+def test_categories_are_counted_where_a_rule_needs_it() -> None:
+    for plan in (with_design(small_plan(), exact=("stage",)), small_plan("exact")):
+        assert "categories/1" not in [name for name, _ in walk(plan, clinics()).questions]
