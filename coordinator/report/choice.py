@@ -1,14 +1,17 @@
 """Which results stand in front: the main population, its endpoints, and the tests to quote.
 
 The main population is the first one that a design made, in the plan's order; where there is
-none, the first population that the plan looked at. That choice is the plan's, made before any
-outcome was seen.
+none, the first one weighted by the propensity score, then the first population that the plan
+looked at. That choice is the plan's, made before any outcome was seen.
 """
 
+from coordinator.report.wording import p_phrase
 from protocol.results.model import (
     BinaryResult,
+    CompetingResult,
     HazardRatio,
     LogRankTest,
+    Pair,
     PopulationCard,
     Results,
     SurvivalResult,
@@ -16,13 +19,31 @@ from protocol.results.model import (
 
 UNADJUSTED = ("all", "complete")
 """Names of the populations that hold every patient."""
+NOT_COMPARABLE = "unadjusted comparison"
+"""The estimand of populations whose arms nothing made comparable."""
+WEIGHTED_TEST = "log-rank weighted"
 
 
 def main_population(results: Results) -> PopulationCard | None:
     """Find the population that the study's answer is about; None if nothing was looked at."""
     cards = {card.name: card for card in results.populations}
     made = [cards[design.name] for design in results.designs if design.name in cards]
-    return next(iter([*made, *results.populations]), None)
+    return next(iter([*made, *weightings(results), *results.populations]), None)
+
+
+def weightings(results: Results) -> tuple[PopulationCard, ...]:
+    """List the populations that the propensity score weighs, in the plan's order."""
+    return tuple(c for c in results.populations if c.effective and c.estimand != NOT_COMPARABLE)
+
+
+def weighted_populations(results: Results) -> tuple[PopulationCard, ...]:
+    """List all populations whose patients weigh, by the score or by a variable of the plan."""
+    return tuple(card for card in results.populations if card.effective)
+
+
+def effective(results: Results, name: str) -> Pair[float] | None:
+    """Find the effective sample size of both arms; None where patients count alike."""
+    return next((card.effective for card in results.populations if card.name == name), None)
 
 
 def unadjusted_population(results: Results) -> PopulationCard | None:
@@ -57,6 +78,11 @@ def binary_of(results: Results, population: str, level: str = "") -> tuple[Binar
     return tuple(r for r in results.binary if (r.population, r.level) == (population, level))
 
 
+def competing_of(results: Results, population: str) -> tuple[CompetingResult, ...]:
+    """Find the endpoints with several causes in one population, in the plan's order."""
+    return tuple(found for found in results.competing if found.population == population)
+
+
 def hazard_ratio(found: SurvivalResult, *methods: str) -> HazardRatio | None:
     """Find the hazard ratio of the first of these methods that there is.
 
@@ -73,7 +99,18 @@ def plain(found: SurvivalResult) -> bool:
     return any(one.name == "log-rank" for one in found.log_rank)
 
 
+def weighs(found: SurvivalResult) -> bool:
+    """Tell whether the curves are those of weighted patients."""
+    return any(one.name == WEIGHTED_TEST for one in found.log_rank)
+
+
+def log_rank_p(test: LogRankTest) -> str:
+    """Write a log-rank test's P value, and that it is of weights where it is."""
+    told = p_phrase(test.test.p_value)
+    return f"{told} (weighted)" if test.name == WEIGHTED_TEST else told
+
+
 def log_rank(found: SurvivalResult, *, by_hospital: bool = False) -> LogRankTest | None:
     """Find the log-rank test, weighted where patients weigh, or the one stratified by hospital."""
-    wanted = ("log-rank by hospital",) if by_hospital else ("log-rank", "log-rank weighted")
+    wanted = ("log-rank by hospital",) if by_hospital else ("log-rank", WEIGHTED_TEST)
     return next((one for one in found.log_rank if one.name in wanted), None)

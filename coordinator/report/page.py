@@ -11,9 +11,9 @@ from markupsafe import Markup
 from coordinator.report.blocks import Section
 from coordinator.report.figures.sheet import data_uri
 from coordinator.report.sections.answer import answer
+from coordinator.report.sections.balance import balance_section
 from coordinator.report.sections.checks import checks_section
 from coordinator.report.sections.curves import curves_section
-from coordinator.report.sections.matching import balance_section, propensity_section
 from coordinator.report.sections.methods import (
     conventions_section,
     methods_section,
@@ -22,6 +22,7 @@ from coordinator.report.sections.methods import (
 from coordinator.report.sections.outcomes import survival_section
 from coordinator.report.sections.patients import flow_section, table_one_section
 from coordinator.report.sections.privacy import left_out_section, privacy_section
+from coordinator.report.sections.propensity import propensity_section
 from coordinator.report.sections.risks import binary_section
 from protocol.results.model import Results
 

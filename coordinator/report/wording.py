@@ -12,6 +12,11 @@ def count(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
 
 
+def weight(value: float) -> str:
+    """Write a sum of weights or an effective size: one decimal, none from a thousand on."""
+    return f"{value:,.1f}" if value < 999.95 else f"{value:,.0f}"
+
+
 def percent(share: float, digits: int = 1) -> str:
     """Write a share as a percentage: "36.4 %"."""
     return NONE if math.isnan(share) else f"{_signed(100 * share, digits)} %"

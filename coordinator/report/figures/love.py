@@ -1,4 +1,4 @@
-"""Love plot: standardised mean differences before and after, the largest on top."""
+"""Love plot: standardised mean differences before, matched and weighted, the largest on top."""
 
 from __future__ import annotations
 
@@ -40,36 +40,60 @@ _BEFORE: dict[str, Any] = {
     "markeredgecolor": MUTED,
     "markeredgewidth": 1,
 }
-_AFTER: dict[str, Any] = {
+_MATCHED: dict[str, Any] = {
     "linestyle": "none",
     "marker": "s",
     "markersize": 5.2,
     "color": TREATED,
     "markeredgewidth": 0,
 }
+_WEIGHTED: dict[str, Any] = {
+    "linestyle": "none",
+    "marker": "^",
+    "markersize": 5.6,
+    "markerfacecolor": "none",
+    "markeredgecolor": INK,
+    "markeredgewidth": 0.9,
+}
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One column before and after; `after` is NaN where there is no matched population."""
+    """One column in all patients, matched and weighted; NaN where there is no such population."""
 
     label: str
     before: float
-    after: float
+    matched: float
+    weighted: float = math.nan
 
 
 def differences(
-    before: tuple[BalanceRow, ...], after: tuple[BalanceRow, ...]
+    before: tuple[BalanceRow, ...],
+    matched: tuple[BalanceRow, ...],
+    weighted: tuple[BalanceRow, ...] = (),
 ) -> tuple[Difference, ...]:
-    """Put both populations' differences side by side, the largest before on top."""
-    found = {row.column: row.smd for row in after}
-    rows = [Difference(r.label, r.smd, found.get(r.column, math.nan)) for r in before]
+    """Put the populations' differences side by side, the largest before on top."""
+    after = [{row.column: row.smd for row in one} for one in (matched, weighted)]
+    rows = [
+        Difference(r.label, r.smd, *(found.get(r.column, math.nan) for found in after))
+        for r in before
+    ]
     return tuple(sorted(rows, key=lambda row: -abs(row.before) if row.before == row.before else 1))
+
+
+def has_matched(rows: tuple[Difference, ...]) -> bool:
+    """Tell whether there is a matched population to draw."""
+    return any(not math.isnan(row.matched) for row in rows)
+
+
+def has_weighted(rows: tuple[Difference, ...]) -> bool:
+    """Tell whether there is a weighted population to draw."""
+    return any(not math.isnan(row.weighted) for row in rows)
 
 
 @own_settings()
 def love(rows: tuple[Difference, ...], *, width: float = WIDTH) -> Sheet:
-    """Draw hollow circles before, filled squares after, and the band within 0.1."""
+    """Draw circles before, squares matched, triangles weighted, and the band within 0.1."""
     labels = [shortened(row.label, _LABELS) for row in rows]
     left = max((text_width(label) for label in labels), default=60.0) + 8
     bottom = _TOP + _ROW * max(1, len(rows))
@@ -77,16 +101,20 @@ def love(rows: tuple[Difference, ...], *, width: float = WIDTH) -> Sheet:
     axes = sheet.axes(left, _TOP, width - 12, bottom)
     _frame(axes, rows, labels)
     for number, row in enumerate(rows):
-        axes.plot([row.before, row.after], [number, number], color=RULE, linewidth=HAIR)
+        after = row.weighted if math.isnan(row.matched) else row.matched
+        axes.plot([row.before, after], [number, number], color=RULE, linewidth=HAIR)
     marks: dict[str, Any] = {"clip_on": False, "zorder": 3}
     axes.plot([row.before for row in rows], range(len(rows)), **_BEFORE, **marks)
-    axes.plot([row.after for row in rows], range(len(rows)), **_AFTER, **marks)
-    _legend(sheet, left, matched=any(not math.isnan(row.after) for row in rows))
+    axes.plot([row.matched for row in rows], range(len(rows)), **_MATCHED, **marks)
+    axes.plot([row.weighted for row in rows], range(len(rows)), **_WEIGHTED, **marks)
+    _legend(sheet, left, rows)
     return sheet
 
 
 def _frame(axes: Axes, rows: tuple[Difference, ...], labels: list[str]) -> None:
-    known = [abs(v) for row in rows for v in (row.before, row.after) if not math.isnan(v)]
+    known = [
+        abs(v) for row in rows for v in (row.before, row.matched, row.weighted) if not math.isnan(v)
+    ]
     most = max([0.2, *known])
     step = nice_step(most, 4, (0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 10.0))
     parts = math.ceil(most / step - 1e-9)
@@ -104,12 +132,18 @@ def _frame(axes: Axes, rows: tuple[Difference, ...], labels: list[str]) -> None:
     axes.axvline(0, color=RULE, linewidth=HAIR)
 
 
-def _legend(sheet: Sheet, left: float, *, matched: bool) -> None:
-    words, line, x = "before" if matched else "all patients", 14.0, left + 4
-    for name, look in ((words, _BEFORE), ("after matching", _AFTER)):
-        if look is _BEFORE or matched:
-            sheet.page.plot([x], [line - 2.9], **look)
-            sheet.text(x + 7, line, name)
+def _legend(sheet: Sheet, left: float, rows: tuple[Difference, ...]) -> None:
+    """Name the marks that are drawn, from the axis on or earlier if they need the room."""
+    entries = [("before", _BEFORE)]
+    entries += [("after matching", _MATCHED)] if has_matched(rows) else []
+    entries += [("after weighting", _WEIGHTED)] if has_weighted(rows) else []
+    if len(entries) == 1:
+        entries = [("all patients", _BEFORE)]
+    end, band = sheet.width - 12, "shaded: within ±0.1"
+    needed = sum(text_width(name) + 25 for name, _ in entries) + text_width(band)
+    line, x = 14.0, min(left + 4, end - needed)
+    for name, look in entries:
+        sheet.page.plot([x], [line - 2.9], **look)
+        sheet.text(x + 7, line, name)
         x += 7 + text_width(name) + 18
-    end = sheet.width - 12
-    sheet.text(end, line, "shaded: within ±0.1", colour=MUTED, anchor="right", size=SIZE)
+    sheet.text(end, line, band, colour=MUTED, anchor="right", size=SIZE)

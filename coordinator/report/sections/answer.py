@@ -5,6 +5,7 @@ from coordinator.report.choice import (
     binary_of,
     hazard_ratio,
     log_rank,
+    log_rank_p,
     main_population,
     survival_of,
 )
@@ -18,6 +19,7 @@ from coordinator.report.wording import (
     percent,
     percent_interval,
     span_unit,
+    weight,
 )
 from protocol.results.model import (
     BinaryResult,
@@ -31,8 +33,8 @@ from protocol.results.model import (
 )
 
 LIMITS = (
-    "Matching can balance only what was measured; nobody was assigned to an arm by chance. All "
-    "intervals are 95 % intervals, and no P value is adjusted for there being several.",
+    "Matching and weights can balance only what was measured; nobody was assigned to an arm by "
+    "chance. All intervals are 95 % intervals, and no P value is adjusted for there being several.",
 )
 
 
@@ -54,7 +56,7 @@ def _found(results: Results, population: PopulationCard) -> list[Block]:
         return [Text((_who(results, population), "The plan names no outcome to compare."))]
     facts = [
         *(_survival_fact(found, results.study.time_unit) for found in survival),
-        *map(_binary_fact, binary),
+        *(_binary_fact(found, weighted=population.effective is not None) for found in binary),
     ]
     told = [_sentence(results, found) for found in survival]
     return [
@@ -78,6 +80,19 @@ def _who(results: Results, population: PopulationCard) -> str:
         f"Among {count(n.treated + n.comparator)} patients of {hospitals} ({population.label}: "
         f"{count(n.treated)} with {arms.treated}, {count(n.comparator)} with {arms.comparator}). "
         f"Estimand: {population.estimand}. The first number of each pair is {arms.treated}."
+        f"{_weights(population)}"
+    )
+
+
+def _weights(population: PopulationCard) -> str:
+    """Say what weights make of the numbers below; nothing where patients count alike."""
+    sizes = population.effective
+    if sizes is None:
+        return ""
+    return (
+        " Patients are weighted, which leaves effective sample sizes of "
+        f"{weight(sizes.treated)} and {weight(sizes.comparator)}. Counts are of patients; shares, "
+        "curves, ratios and tests are weighted, with robust errors."
     )
 
 
@@ -89,7 +104,7 @@ def _survival_fact(found: SurvivalResult, unit: str) -> Fact:
     contrast = _last_contrast(found)
     events = f"{count(found.events.treated)} v {count(found.events.comparator)} events"
     test = log_rank(found)
-    p = [f"log-rank {p_phrase(test.test.p_value)}"] if test else []
+    p = [f"log-rank {log_rank_p(test)}"] if test else []
     if contrast is None:
         return Fact(found.label, _short_ratio(found), (*p, events))
     shares = [
@@ -107,13 +122,17 @@ def _short_ratio(found: SurvivalResult) -> str:
     return f"HR {interval(hr.hazard_ratio, hr.conf_low, hr.conf_high)}" if hr else "no estimate"
 
 
-def _binary_fact(found: BinaryResult) -> Fact:
+def _binary_fact(found: BinaryResult, *, weighted: bool) -> Fact:
     numbers = f"{percent(found.risk.treated)} v {percent(found.risk.comparator)}"
     of = (
         f"{count(found.events.treated)} of {count(found.patients.treated)} v "
         f"{count(found.events.comparator)} of {count(found.patients.comparator)}"
     )
-    return Fact(found.label, numbers, (of, f"χ² {p_phrase(found.chi_square.p_value)}"))
+    if weighted:
+        p = f"weighted shares: {p_phrase(found.risk_difference.p_value)} (Wald)"
+    else:
+        p = f"χ² {p_phrase(found.chi_square.p_value)}"
+    return Fact(found.label, numbers, (of, p))
 
 
 def _sentence(results: Results, found: SurvivalResult) -> str:
@@ -131,7 +150,7 @@ def _hazard_sentence(found: SurvivalResult) -> str:
     if hr is None:
         return f"There is no hazard ratio: {found.not_estimable or 'it was not estimated'}."
     test = log_rank(found)
-    p = f"; log-rank {p_phrase(test.test.p_value)}" if test else ""
+    p = f"; log-rank {log_rank_p(test)}" if test else ""
     ends = limits(hr.conf_low, hr.conf_high)
     return f"The hazard ratio is {hr.hazard_ratio:.2f} (95 % CI {ends}{p})."
 

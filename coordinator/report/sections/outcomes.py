@@ -4,9 +4,11 @@ import math
 
 from coordinator.report.blocks import Block, Figure, Row, Section, Table, Text
 from coordinator.report.choice import (
+    effective,
     hazard_ratio,
     level_label,
     log_rank,
+    log_rank_p,
     main_population,
     population_label,
 )
@@ -22,8 +24,10 @@ from coordinator.report.wording import (
     span_unit,
     stacked,
     stacked_percent,
+    weight,
 )
 from protocol.results.model import (
+    BinaryResult,
     Estimate,
     HazardRatio,
     LandmarkPoint,
@@ -65,6 +69,26 @@ def population_cell(results: Results, name: str, level: str = "") -> str:
     return f"{population_label(results, name)}{within}\n{estimand(results, name)}"
 
 
+def size_line(results: Results, found: SurvivalResult | BinaryResult, side: str) -> str:
+    """Write an arm's effective sample size as a further line; nothing where there is none.
+
+    A subgroup has none: weights are summed up for whole populations.
+    """
+    sizes = None if found.level else effective(results, found.population)
+    return f"\nESS {weight(getattr(sizes, side))}" if sizes else ""
+
+
+_ROBUST = (
+    "Weighted populations: events and n are of patients, everything else is weighted with robust "
+    "errors; log-rank tests marked so are Xie and Liu's. ESS: effective sample size, (Σw)²/Σw²."
+)
+
+
+def _with_robust(results: Results, found: list[SurvivalResult], *notes: str) -> tuple[str, ...]:
+    weighted = any(effective(results, one.population) for one in found)
+    return (*notes, _ROBUST) if weighted else notes
+
+
 def _absolute(results: Results, found: list[SurvivalResult]) -> Table:
     """Write survival at landmarks by arm, with the difference below."""
     unit = results.study.time_unit
@@ -85,7 +109,9 @@ def _absolute(results: Results, found: list[SurvivalResult]) -> Table:
         f"{found[0].label}: absolute numbers",
         header,
         tuple(rows),
-        notes=(
+        notes=_with_robust(
+            results,
+            found,
             "Kaplan-Meier with 95 % log-log intervals, read at the plan's times. Differences: "
             "treated less comparator in percentage points, Greenwood's variance; P on the "
             "log(-log) scale. Follow-up: reverse Kaplan-Meier.",
@@ -99,7 +125,7 @@ def _arm_row(results: Results, found: SurvivalResult, side: str) -> Row:
     events, n = getattr(found.events, side), getattr(found.patients, side)
     cells = (
         getattr(results.study.arms, side),
-        f"{count(events)} / {count(n)}",
+        f"{count(events)} / {count(n)}{size_line(results, found, side)}",
         *(_landmark(point) for point in getattr(found.landmarks, side)),
         _median(getattr(found.quantiles, side), unit),
         "not reached" if math.isnan(follow_up) else decimal(months(follow_up, unit), 1),
@@ -150,12 +176,16 @@ def _ratios(results: Results, found: list[SurvivalResult]) -> Table:
     for one in found:
         if one.endpoint not in {r.endpoint for r in found[: found.index(one)]}:
             rows.append(Row((one.label,), "heading"))
-        rows.append(Row((population_cell(results, one.population), *_ratio_cells(one, unit))))
+        rows.append(
+            Row((population_cell(results, one.population), *_ratio_cells(results, one, unit)))
+        )
     return Table(
         "Comparison of the arms",
         header,
         tuple(rows),
-        notes=(
+        notes=_with_robust(
+            results,
+            found,
             "Hazard ratios of treated against comparator by Cox regression, Efron's ties, with "
             "95 % intervals. By hospital: hazards of each hospital's own. Pair-robust: "
             "variance that allows for matched pairs to resemble each other. Mean time gained: area "
@@ -174,12 +204,12 @@ def _gain(found: SurvivalResult, unit: str) -> str:
     return f"{stacked(estimate, low, high, 1)}\n{p_phrase(gain.p_value)}"
 
 
-def _ratio_cells(found: SurvivalResult, unit: str) -> tuple[str, ...]:
+def _ratio_cells(results: Results, found: SurvivalResult, unit: str) -> tuple[str, ...]:
     e, n = found.events, found.patients
     first = hazard_ratio(found)
     return (
-        f"{count(e.treated)} / {count(n.treated)}",
-        f"{count(e.comparator)} / {count(n.comparator)}",
+        f"{count(e.treated)} / {count(n.treated)}{size_line(results, found, 'treated')}",
+        f"{count(e.comparator)} / {count(n.comparator)}{size_line(results, found, 'comparator')}",
         _ratio(first, log_rank(found)) if first else "not estimable",
         _ratio(hazard_ratio(found, "efron by hospital"), log_rank(found, by_hospital=True)),
         _ratio(hazard_ratio(found, "efron pair-robust"), None),
@@ -191,7 +221,7 @@ def _ratio(ratio: HazardRatio | None, test: LogRankTest | None) -> str:
     """Write a ratio over its interval over a P value: the test's, or the ratio's own."""
     if ratio is None:
         return ABSENT
-    p = p_phrase(test.test.p_value) if test else f"{p_phrase(ratio.p_value)} (Wald)"
+    p = log_rank_p(test) if test else f"{p_phrase(ratio.p_value)} (Wald)"
     return f"{stacked(ratio.hazard_ratio, ratio.conf_low, ratio.conf_high)}\n{p}"
 
 
@@ -217,9 +247,15 @@ def _forest_figure(results: Results, found: list[SurvivalResult], what: str) -> 
             "Boxes: hazard ratio with its 95 % interval, the larger the more precise. Filled: one "
             "hazard over all hospitals; hollow: stratified by hospital. Lines are not independent: "
             "they share patients. Estimates of single hospitals were never computed centrally."
+            f"{_robust_intervals(results, found)}"
         ),
         table=_forest_table(rows),
     )
+
+
+def _robust_intervals(results: Results, found: list[SurvivalResult]) -> str:
+    weighted = any(effective(results, one.population) for one in found)
+    return " Intervals of weighted populations are robust." if weighted else ""
 
 
 def _forest_row(

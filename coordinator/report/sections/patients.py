@@ -1,11 +1,11 @@
-"""Who was studied: the flow of patients and Table 1 before and after matching."""
+"""Who was studied: the flow of patients and Table 1 before and after matching or weighting."""
 
 import math
 
 from coordinator.report.blocks import Block, Figure, More, Row, Section, Table, Text
-from coordinator.report.choice import main_population, population_label
+from coordinator.report.choice import effective, main_population, population_label
 from coordinator.report.figures.flow import flow as drawn_flow
-from coordinator.report.wording import count, decimal, percent
+from coordinator.report.wording import count, decimal, percent, weight
 from protocol.results.model import Pair, Results, Summary, TableOne, TableRow
 
 ABSENT = "–"
@@ -59,7 +59,7 @@ def _missing(results: Results) -> Table:
 
 
 def table_one_section(results: Results) -> Section:
-    """Lay out Table 1 before and after, and other matched populations folded away."""
+    """Lay out Table 1 before and after, and further populations folded away."""
     tables = {table.population: table for table in results.table_one}
     main = main_population(results)
     before = next(iter(results.table_one), None)
@@ -75,8 +75,13 @@ def table_one_section(results: Results) -> Section:
         )
         for other in others
     ]
-    title = "Patients before and after matching" if matched else "Patients by arm"
+    title = f"Patients before and after {_way(results, matched)}" if matched else "Patients by arm"
     return Section("table-1", title, tuple(blocks))
+
+
+def _way(results: Results, table: TableOne | None) -> str:
+    """Name what made a population of all patients."""
+    return "weighting" if table and effective(results, table.population) else "matching"
 
 
 def _table_one(results: Results, before: TableOne, after: TableOne | None) -> Table:
@@ -84,30 +89,43 @@ def _table_one(results: Results, before: TableOne, after: TableOne | None) -> Ta
     shown = [before] if after is None else [before, after]
     header, groups = ["Characteristic"], [("", 1)]
     for table in shown:
-        label = (
-            "Before matching" if table is before else population_label(results, table.population)
-        )
+        own = population_label(results, table.population)
+        label = f"Before {_way(results, after)}" if table is before else own
         groups.append((label, 3))
-        n = table.patients
-        header += [f"{arms.treated}\nn = {count(n.treated)}"]
-        header += [f"{arms.comparator}\nn = {count(n.comparator)}", "SMD"]
-    rows = _table_rows([table.rows for table in shown])
+        header += [f"{getattr(arms, side)}{_size(results, table, side)}" for side in _SIDES]
+        header.append("SMD")
+    weighted = [effective(results, table.population) is not None for table in shown]
+    rows = _table_rows([table.rows for table in shown], weighted)
     return Table(
         "Table 1. Patients by arm",
         tuple(header),
         tuple(rows),
         tuple(groups) if after is not None else (),
         (
+            *([_WEIGHTED] if any(weighted) else []),
             "Mean (SD) and median [quartiles] for numbers, patients (%) for levels. Quartiles are "
             "read off a histogram.",
-            "SMD: standardised mean difference, treated less comparator, over the pooled SD before "
-            "matching in every column, so that both are on one scale. Tests are not shown: a P "
+            "SMD: standardised mean difference, treated less comparator, over the pooled SD of all "
+            "in every column, so that both are on one scale. Tests are not shown: a P "
             "value speaks of the sample's size as much as of balance.",
         ),
     )
 
 
-def _table_rows(columns: list[tuple[TableRow, ...]]) -> list[Row]:
+_SIDES = ("treated", "comparator")
+_WEIGHTED = (
+    "Weighted population: weighted mean (SD) and weighted share; counts and quartiles would be "
+    "those of unweighted patients and are left out. ESS: effective sample size."
+)
+
+
+def _size(results: Results, table: TableOne, side: str) -> str:
+    sizes = effective(results, table.population)
+    size = f"\nESS {weight(getattr(sizes, side))}" if sizes else ""
+    return f"\nn = {count(getattr(table.patients, side))}{size}"
+
+
+def _table_rows(columns: list[tuple[TableRow, ...]], weighted: list[bool]) -> list[Row]:
     """Write a line a number or level; categories get a heading."""
     rows: list[Row] = []
     heading = ""
@@ -118,7 +136,8 @@ def _table_rows(columns: list[tuple[TableRow, ...]]) -> list[Row]:
         heading = first.variable
         unit = f", {first.unit}" if first.unit else ""
         name = first.level or f"{first.label}{unit}"
-        cells = [cell for row in aligned for cell in _cells(row)]
+        pairs = zip(aligned, weighted, strict=True)
+        cells = [cell for row, weighs in pairs for cell in _cells(row, weighs=weighs)]
         rows.append(Row((name, *cells), "level" if first.level else ""))
         last = aligned[-1]
         if any(_unknown(row) for row in aligned) and (last.number or not first.level):
@@ -127,8 +146,11 @@ def _table_rows(columns: list[tuple[TableRow, ...]]) -> list[Row]:
     return rows
 
 
-def _cells(row: TableRow) -> tuple[str, str, str]:
-    told = _number if row.number else _level
+def _cells(row: TableRow, *, weighs: bool) -> tuple[str, str, str]:
+    if weighs:
+        told = _weighted_number if row.number else _weighted_level
+    else:
+        told = _number if row.number else _level
     smd = ABSENT if math.isnan(row.smd) else decimal(row.smd)
     return told(row.arms.treated), told(row.arms.comparator), smd
 
@@ -138,6 +160,14 @@ def _number(one: Summary) -> str:
         return ABSENT
     middle = f"{_short(one.median)} [{_short(one.lower_quartile)}, {_short(one.upper_quartile)}]"
     return f"{_short(one.mean)} ({_short(one.sd)})\n{middle}"
+
+
+def _weighted_number(one: Summary) -> str:
+    return ABSENT if math.isnan(one.mean) else f"{_short(one.mean)} ({_short(one.sd)})"
+
+
+def _weighted_level(one: Summary) -> str:
+    return ABSENT if math.isnan(one.share) else percent(one.share)
 
 
 def _short(value: float) -> str:

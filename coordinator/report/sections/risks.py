@@ -1,8 +1,9 @@
 """Outcomes without a time: risks, their differences and ratios."""
 
 from coordinator.report.blocks import Block, More, Row, Section, Table
-from coordinator.report.sections.outcomes import points, population_cell
-from coordinator.report.wording import count, p_value, percent, stacked
+from coordinator.report.choice import effective
+from coordinator.report.sections.outcomes import ABSENT, points, population_cell, size_line
+from coordinator.report.wording import count, p_phrase, p_value, percent, stacked
 from protocol.results.model import BinaryResult, Results
 
 
@@ -30,29 +31,43 @@ def _binary_table(results: Results, found: list[BinaryResult], caption: str) -> 
     for number, one in enumerate(found):
         if number == 0 or found[number - 1].endpoint != one.endpoint:
             rows.append(Row((one.label,), "heading"))
-        rows.append(Row((population_cell(results, one.population, one.level), *_risks(one))))
-    note = (
+        rows.append(
+            Row((population_cell(results, one.population, one.level), *_risks(results, one)))
+        )
+    notes = [
         "Patients with the outcome of those assessed; 95 % intervals below. χ²: Pearson's, "
         "uncorrected; Fisher: exact, two-sided."
-    )
-    return Table(caption, header, tuple(rows), notes=(note,))
+    ]
+    if any(effective(results, one.population) for one in found):
+        notes.append(_WEIGHTED)
+    return Table(caption, header, tuple(rows), notes=tuple(notes))
 
 
-def _risks(found: BinaryResult) -> tuple[str, ...]:
+_WEIGHTED = (
+    "Weighted populations: counts are of patients, shares are weighted, and intervals robust; the "
+    "P value beside the difference is its Wald test's, as tests of whole patients do not apply. "
+    "ESS: effective sample size."
+)
+
+
+def _risks(results: Results, found: BinaryResult) -> tuple[str, ...]:
     d, rr, odds = found.risk_difference, found.risk_ratio, found.odds_ratio
+    weighted = effective(results, found.population) is not None
+    wald = f"\n{p_phrase(d.p_value)} (Wald)" if weighted else ""
+    tests = found.chi_square.p_value, found.fisher_p
     return (
-        _share(found, "treated"),
-        _share(found, "comparator"),
-        points(d),
+        _share(results, found, "treated"),
+        _share(results, found, "comparator"),
+        points(d) + wald,
         stacked(rr.estimate, rr.conf_low, rr.conf_high),
         stacked(odds.estimate, odds.conf_low, odds.conf_high),
-        p_value(found.chi_square.p_value),
-        p_value(found.fisher_p),
+        *(ABSENT if weighted else p_value(p) for p in tests),
     )
 
 
-def _share(found: BinaryResult, side: str) -> str:
+def _share(results: Results, found: BinaryResult, side: str) -> str:
     events, n = getattr(found.events, side), getattr(found.patients, side)
     unassessed = getattr(found.unassessed, side)
     more = f"\n{count(unassessed)} not assessed" if unassessed else ""
-    return f"{count(events)} / {count(n)}\n{percent(getattr(found.risk, side))}{more}"
+    size = size_line(results, found, side)
+    return f"{count(events)} / {count(n)}\n{percent(getattr(found.risk, side))}{more}{size}"

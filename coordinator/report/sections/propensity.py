@@ -1,13 +1,11 @@
-"""How the arms were made comparable: the propensity model, overlap, designs and balance."""
+"""The model of who is treated, and how far the arms overlap by its score."""
 
 import math
 
 from coordinator.report.blocks import Block, Figure, More, Row, Section, Table, Text
-from coordinator.report.choice import main_population, population_label
-from coordinator.report.figures.love import THRESHOLD, Difference, differences, love
 from coordinator.report.figures.overlap import MOST_BARS, merged, overlap
 from coordinator.report.wording import count, decimal, interval, p_phrase, p_value
-from protocol.results.model import BalanceRow, Histogram, MatchedDesign, Propensity, Results, Test
+from protocol.results.model import Histogram, Propensity, Results, Test
 
 
 def propensity_section(results: Results) -> Section:
@@ -110,8 +108,8 @@ def _overlap_figure(results: Results, histogram: Histogram) -> Figure:
             f"upwards, {count(n[1])} with {arms.comparator} downwards."
         ),
         caption=(
-            f"Patients by propensity score, before matching (n = {count(sum(n))}). Bars are "
-            f"neighbouring bins of the logit, merged to at most {MOST_BARS}."
+            f"Patients with complete covariates by propensity score (n = {count(sum(n))}). Bars "
+            f"are neighbouring bins of the logit, merged to at most {MOST_BARS}."
         ),
         table=Table("Patients by score", ("Probability", arms.treated, arms.comparator), rows),
     )
@@ -119,97 +117,3 @@ def _overlap_figure(results: Results, histogram: Histogram) -> Figure:
 
 def _share(logit: float) -> float:
     return 1 / (1 + math.exp(-logit))
-
-
-def balance_section(results: Results) -> Section:
-    """Say how each matched population came about and how well it balances."""
-    blocks: list[Block] = []
-    if results.designs:
-        blocks.append(_designs(results))
-    if figure := _love_figure(results):
-        blocks.append(figure)
-    if not blocks:
-        blocks.append(Text(("The plan has no matching and no covariates to balance.",)))
-    return Section("balance", "Matching and balance", tuple(blocks))
-
-
-def _designs(results: Results) -> Table:
-    header = (
-        *("Population", "How", "Caliper", results.study.arms.treated),
-        *(results.study.arms.comparator, "Largest |SMD|"),
-    )
-    rows = tuple(Row(_design_cells(results, design)) for design in results.designs)
-    return Table("Matched populations", header, rows, words=(0, 1, 2, 5))
-
-
-def _design_cells(results: Results, design: MatchedDesign) -> tuple[str, ...]:
-    if design.reason:
-        return design.label, f"left out: {design.reason}", "", "", "", ""
-    how = {
-        "pooled-quota": "across hospitals, by quotas of score bins and lottery",
-        "within-hospital": "within each hospital, nearest score first",
-    }.get(design.method, design.method)
-    if design.imbalance_by_key:
-        tried = len(design.imbalance_by_key)
-        how += f"\nlottery {design.key_number} of {tried}, the best balanced"
-    n, left = design.matched, design.left_out
-    worst = _worst(tuple(row for row in results.balance if row.population == design.name))
-    return (
-        f"{design.label}\nfor each {design.focal} patient, {design.ratio} partner"
-        f"{'' if design.ratio == 1 else 's at most'}",
-        how,
-        f"{decimal(design.caliper_sd)} SD\n{decimal(design.caliper, 3)} on the logit",
-        f"n = {count(n.treated)}\n{count(left.treated)} not matched",
-        f"n = {count(n.comparator)}\n{count(left.comparator)} not matched",
-        worst,
-    )
-
-
-def _worst(rows: tuple[BalanceRow, ...]) -> str:
-    known = [row for row in rows if not math.isnan(row.smd)]
-    if not known:
-        return "–"
-    worst = max(known, key=lambda row: abs(row.smd))
-    return f"{decimal(abs(worst.smd))}\n{worst.label}"
-
-
-def _love_figure(results: Results) -> Figure | None:
-    main = main_population(results)
-    names = list(dict.fromkeys(row.population for row in results.balance))
-    if not names:
-        return None
-    before = tuple(row for row in results.balance if row.population == names[0])
-    name = main.name if main and main.name != names[0] else ""
-    after = tuple(row for row in results.balance if row.population == name)
-    rows = differences(before, after)
-    label = population_label(results, name) if after else ""
-    return Figure(
-        name="love-figure",
-        title="Balance of the covariates",
-        svg=love(rows).svg(),
-        alt=f"Standardised mean differences of {len(rows)} columns. {_headline(rows, label)}",
-        caption=(
-            f"{_headline(rows, label)} Standardised by the SD before matching. Hollow circles: "
-            "all patients with complete covariates; squares: after matching."
-        ),
-        table=_love_table(rows),
-    )
-
-
-def _headline(rows: tuple[Difference, ...], label: str) -> str:
-    def told(values: list[float], who: str) -> str:
-        known = [abs(v) for v in values if not math.isnan(v)]
-        above = sum(v > THRESHOLD for v in known)
-        most = decimal(max(known, default=math.nan))
-        return f"{who}: largest |SMD| {most}, {above} of {len(known)} above {THRESHOLD:g}."
-
-    said = told([row.before for row in rows], "Before")
-    return f"{said} {told([row.after for row in rows], label)}" if label else said
-
-
-def _love_table(rows: tuple[Difference, ...]) -> Table:
-    def cell(value: float) -> str:
-        return "–" if math.isnan(value) else decimal(value, 3)
-
-    told = tuple(Row((row.label, cell(row.before), cell(row.after))) for row in rows)
-    return Table("Standardised mean differences", ("Column", "Before", "After"), told)
