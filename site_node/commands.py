@@ -86,7 +86,7 @@ def check(
     names = read_mapping(mapping, study) if mapping else None
     reading = inspect_extract(extract, study, names)
     # A secret of the moment: it keys nothing that is kept.
-    here = site_id("here")
+    here = site_id("this-hospital")
     cohort = None if reading.problems else enrol(study, here, reading.extract, os.urandom(32))
     found = Preflight(study, reading, cohort)
     if output is Format.JSON:

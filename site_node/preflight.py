@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from protocol.cohort import Cohort, event_status, reasons
+from protocol.disclosure import DisclosureError, check_hospital
 from protocol.errors import Problem
 from protocol.plan.model import Plan, TimeToEvent
 from site_node.data.check import Reading, Violation
@@ -32,11 +33,17 @@ class Preflight:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What keeps the hospital from taking part with this extract."""
-        if self.cohort is not None and not self.cohort.size:
+        if self.cohort is None:
+            return self.reading.problems
+        if not self.cohort.size:
             rule = "no patient is left in the study"
             fix = "compare the counts above with the plan's arms and conditions"
             return (Problem("the study", rule, fix),)
-        return self.reading.problems
+        try:
+            check_hospital(self.plan, self.cohort)
+        except DisclosureError as error:
+            return (Problem("the study", str(error), error.fix),)
+        return ()
 
     @property
     def flow(self) -> tuple[tuple[str, int], ...]:

@@ -60,6 +60,9 @@ def read_mapping(path: Path, plan: Plan) -> SiteMapping:
         _refuse(subject, "is not UTF-8", "save the file as UTF-8")
     except tomllib.TOMLDecodeError as error:
         _refuse(subject, f"is not TOML: {error}", "mend the line; see docs/mapping.md")
+    except (RecursionError, ValueError):
+        rule = "nests too deeply or holds a number with too many digits"
+        _refuse(subject, rule, "see docs/mapping.md")
     try:
         mapping = SiteMapping.model_validate(table)
     except ValidationError as error:

@@ -64,7 +64,8 @@ def test_survival_of_the_quick_look(run: Run, tmp_path: Path) -> None:
     extract = tmp_path / "extract.csv"
     extract.write_text(header + "".join(rows), encoding="utf-8")
     ended = run("check", CORPUS / "plan.toml", extract)
-    assert ended.status == 0
+    assert ended.status == 1  # five patients: the study would refuse them, so that is said here
+    assert "fewer than 10 patients (rule S1, `exact`)" in ended.err
     look = ended.out.split("never leaves this screen.")[1].strip().splitlines()
     assert [re.split(r"  +", line) for line in look] == [
         ["Overall survival", "365 days", "1000 days"],

@@ -83,6 +83,7 @@ def test_shapes_and_keys(plan: Plan, tmp_path: Path) -> None:
     [
         (b'id = "\xe9"', "is not UTF-8"),
         (b"id = patient", "is not TOML: Invalid value (at line 1, column 6)"),
+        (b"id = " + b"[" * 5000, "nests too deeply or holds a number with too many digits"),
     ],
 )
 def test_no_toml(plan: Plan, tmp_path: Path, text: bytes, rule: str) -> None:
