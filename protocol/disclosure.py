@@ -34,8 +34,9 @@ class Rules:
         Patients of a hospital that joins (S1), and of each arm that it has.
     level_floor
         Patients that a level of a covariate needs, pooled, to have its own model column (S2).
-    level_hospitals, strata_hospitals
-        Hospitals that must contribute to a level, and to a stratified sum (S7).
+    level_hospitals, strata_hospitals, fit_hospitals
+        Hospitals that must contribute to a level, to a stratified sum, and to the sums of the
+        hospitals' own fits (S7).
     difference_floor
         Patients by which two released cohorts may differ at the least, if they differ (D).
     bins_per_caliper
@@ -59,6 +60,7 @@ class Rules:
     level_floor: int
     level_hospitals: int
     strata_hospitals: int
+    fit_hospitals: int
     difference_floor: int
     bins_per_caliper: int
     grid_step: str
@@ -69,10 +71,10 @@ class Rules:
 
 
 _PROFILES = {
-    "exact": Rules(3, 10, 0, 1, 3, 4, 3, 10, "unit", 3, True, 10, 5),
-    "standard": Rules(3, 20, 5, 5, 3, 4, 10, 2, "month", 2, False, 10, 10),
-    "strict": Rules(5, 50, 10, 10, 3, 4, 20, 1, "quarter", 2, False, 20, 10),
-    "open": Rules(1, 0, 0, 1, 1, 1, 1, 10, "unit", 0, True, 0, 1),
+    "exact": Rules(3, 10, 0, 1, 3, 4, 5, 3, 10, "unit", 3, True, 10, 5),
+    "standard": Rules(3, 20, 5, 5, 3, 4, 5, 10, 2, "month", 2, False, 10, 10),
+    "strict": Rules(5, 50, 10, 10, 3, 4, 5, 20, 1, "quarter", 2, False, 20, 10),
+    "open": Rules(1, 0, 0, 1, 1, 1, 0, 1, 10, "unit", 0, True, 0, 1),
 }
 
 

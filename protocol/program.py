@@ -59,7 +59,7 @@ def study(plan: Plan, roster_digest: bytes) -> Play[Findings]:
     extracts = yield from ask(Lock())  # alone and without patient data
     terms = CoinTerms(plan_digest(plan), roster_digest, tuple(extracts.items()))
     flow, pooled = yield from _describe(plan, terms)
-    model, local, scores = yield from _propensity(plan, pooled)
+    model, local, scores = yield from _propensity(plan, pooled, flow, len(extracts))
     designs = yield from _designs(plan, scores, pooled, flow, terms)
     populations, members, left_out = yield from _populations(plan, flow, designs)
     weighted, unweighted = _weighted(plan, scores)
@@ -87,9 +87,13 @@ def _describe(plan: Plan, terms: CoinTerms) -> Play[tuple[FlowOfPatients, Descri
 
 
 def _propensity(
-    plan: Plan, pooled: Description
+    plan: Plan, pooled: Description, flow: FlowOfPatients, hospitals: int
 ) -> Play[tuple[Model | None, LocalFits | None, Scores | NoFit | None]]:
-    """Fit the model of who is treated, from the hospitals' own fits to the pooled one."""
+    """Fit the model of who is treated, from the hospitals' own fits to the pooled one.
+
+    Their own fits are asked for only where enough hospitals have both arms (rule S7): out of the
+    sums of a few, all the others but two could work out what those two had sent.
+    """
     if plan.propensity is None:
         return None, None, None
     if min(pooled.patients) == 0:
@@ -98,7 +102,10 @@ def _propensity(
     crowded = too_many_columns(plan, model.size, pooled.patients[0] + pooled.patients[1])
     if crowded:
         return model, None, NoFit(crowded)
-    local = yield from ask(LocalFit(model))
+    with_both_arms = max(0, flow.hospitals_by_arm[0] + flow.hospitals_by_arm[1] - hospitals)
+    local = LocalFits(0, None)
+    if with_both_arms >= rules(plan).fit_hospitals:
+        local = yield from ask(LocalFit(model))
     scores = yield from fit_propensity(model, local)
     return model, local, scores
 

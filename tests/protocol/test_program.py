@@ -8,9 +8,20 @@ import pytest
 
 from protocol.cohort import Cohort
 from protocol.parts.matching import LeftOut, LocalMatch, PooledMatch
+from protocol.parts.propensity import Scores, fit_propensity
 from protocol.plan.model import Plan
+from protocol.steps.local import LocalFits
 from protocol.steps.within import WithinHospital
-from tests.federation.cohorts import changed, clinics, cohort, pool, small_plan, walk, with_design
+from tests.federation.cohorts import (
+    changed,
+    clinics,
+    cohort,
+    pool,
+    run_through,
+    small_plan,
+    walk,
+    with_design,
+)
 
 
 def names(plan: Plan, sites: tuple[Cohort, ...] = clinics()) -> list[str]:
@@ -44,6 +55,33 @@ def test_a_model_without_a_pooled_design_shows_the_score_but_no_coin() -> None:
     assert ("overlap/1", ("score",)) in questions
     assert "coin/1" not in [name for name, _ in questions]
     assert isinstance(walk(plan, clinics()).findings.designs[0], LocalMatch)
+
+
+@pytest.mark.parametrize(
+    ("hospitals", "one_armed", "asked"), [(4, 0, False), (5, 0, True), (5, 1, False)]
+)
+def test_the_hospitals_own_fits_are_summed_over_enough_of_them(
+    hospitals: int, one_armed: int, asked: bool
+) -> None:
+    """Rule S7: of the sums of few, all but two could work out what those two had sent."""
+    sites = [
+        replace(s, arm=np.zeros_like(s.arm)) if k < one_armed else s
+        for k, s in enumerate(clinics(hospitals))
+    ]
+    walked = walk(small_plan("exact"), sites)
+    assert ("local-fit/1" in [name for name, _ in walked.questions]) is asked
+    assert isinstance(walked.findings.scores, Scores)
+    assert "local-fit/1" in names(small_plan("open"), tuple(sites))
+
+
+def test_the_fit_does_not_hang_on_where_it_starts() -> None:
+    """Five hospitals start it from their own fits, or from zero as four would."""
+    found = walk(small_plan("exact"), clinics(5)).findings
+    assert found.model is not None
+    _, _, alone = run_through(fit_propensity(found.model, LocalFits(0, None)), clinics(5))
+    assert isinstance(alone, Scores)
+    assert isinstance(found.scores, Scores)
+    assert alone.b == pytest.approx(found.scores.b, abs=1e-9)
 
 
 def test_endpoints_are_optional() -> None:
