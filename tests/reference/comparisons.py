@@ -123,11 +123,10 @@ def _values(
     if measure.levels:
         counts = [[everybody.level(measure.variable, lv, a) for lv in ("0", "1")] for a in (0, 1)]
         return (0.0, 1.0), [np.array(arm, dtype=np.int64) for arm in counts]
-    if not measure.values:
+    if measure.ranks is None:
         return (), []
-    assert isinstance(measure.variable, Number)
-    bins = [everybody.histogram(measure.variable, arm) for arm in (0, 1)]
-    return measure.values, bins
+    bins = [everybody.histogram(measure.ranks, arm) for arm in (0, 1)]
+    return measure.values, [arm[: len(measure.values)] for arm in bins]
 
 
 def _own_column(plan: Plan, measure: Measure) -> Column:

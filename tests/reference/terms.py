@@ -7,7 +7,6 @@ back from a plan's columns to those of the case.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -19,8 +18,6 @@ from tests.reference.case import SITE, Case, Rows, plain, same
 
 OTHER = "(other)"
 MAX_BINS = 400
-FEW_BINS = 40
-MAX_DECIMALS = 18
 EASY = (1e-2, 1e4)
 """Spreads that fixed point holds well; beyond, a number is counted in another power of ten."""
 
@@ -29,8 +26,9 @@ EASY = (1e-2, 1e4)
 class Measure:
     """A covariate or outcome.
 
-    `declared` is the dictionary's type. `unit` is what a number is divided by. `values` are the
-    values that the bins of a number's histogram stand for, where each stands for one.
+    `declared` is the dictionary's type. `unit` is what a number is divided by. `values` are all
+    values of a number, if they are few enough to be counted one by one, and `ranks` is then the
+    variable of their places, 0 for the lowest.
     """
 
     name: str
@@ -38,6 +36,7 @@ class Measure:
     variable: Number | Category | Binary
     unit: float = 1.0
     values: tuple[float, ...] = ()
+    ranks: Number | None = None
 
     @property
     def code(self) -> str:
@@ -61,6 +60,12 @@ class Measure:
         if isinstance(self.variable, Category):
             return tuple(f"{self.name}={level}" for level in self.levels)
         return (self.name,)
+
+    def ranked(self, rows: Rows) -> NDArray[np.float64]:
+        """Code a hospital's rows as places among the values."""
+        place = {value: rank for rank, value in enumerate(self.values)}
+        ranks = [place[float(text)] if text else math.nan for text in rows[self.name]]
+        return np.array(ranks, dtype=np.float64)
 
     def coded(self, rows: Rows) -> NDArray[Any]:
         """Code a hospital's rows as an extract holds them."""
@@ -185,23 +190,19 @@ def _number(case: Case, code: str, name: str, declared: str) -> Measure:
     spread = max(high - centre, centre - low)
     unit = 1.0 if EASY[0] <= spread <= EASY[1] or spread == 0 else _power_of_ten(spread)
     low, high, centre = low / unit, high / unit, centre / unit
-    decimals = max(_decimals(text) for text in case.there(name))
-    steps = round((high - low) * 10.0**decimals) + 1
-    values: tuple[float, ...] = ()
-    if unit == 1 and steps <= MAX_BINS:
-        half, first = 0.5 / 10.0**decimals, round(low * 10.0**decimals)
-        bins = max(4, steps)
-        values = tuple((first + k) / 10.0**decimals for k in range(bins))
-        low, high = low - half, values[-1] + half
-    else:
-        margin = (high - low) * 1e-9
-        bins, low, high = FEW_BINS, low - margin, high + margin
-    limits = (low, high)
+    margin = (high - low) * 1e-9 or 0.5
     variable = Number(
-        name=code, label=name, missing="complete-case", type="number", range=limits,
-        centre=centre, bins=bins,
+        name=code, label=name, missing="complete-case", type="number",
+        range=(low - margin, high + margin), centre=centre,
     )  # fmt: skip
-    return Measure(name, declared, variable, unit, values)
+    values = tuple(sorted(set(x.tolist())))
+    if len(values) > MAX_BINS:
+        return Measure(name, declared, variable, unit)
+    ranks = Number(
+        name=f"{code}r", label=name, missing="complete-case", type="integer",
+        range=(0, max(1, len(values) - 1)), bins=MAX_BINS,
+    )  # fmt: skip
+    return Measure(name, declared, variable, unit, values, ranks)
 
 
 def category(code: str, label: str, levels: tuple[str, ...]) -> Category:
@@ -235,11 +236,6 @@ def _listed(names: object) -> list[str]:
     if not names:
         return []
     return [names] if isinstance(names, str) else list(names)  # type: ignore[call-overload]
-
-
-def _decimals(text: str) -> int:
-    exponent = Decimal(text).normalize().as_tuple().exponent
-    return min(max(0, -exponent), MAX_DECIMALS) if isinstance(exponent, int) else 0
 
 
 def _power_of_ten(size: float) -> float:

@@ -99,11 +99,12 @@ def check_tests(found: Results, referee: Referee) -> None:
         t = stats.ttest_ind(x1, x0, equal_var=False)
         welch = found[f"tests.{name}.t_test"]["welch"]
         assert (welch["t"], welch["p"]) == pytest.approx((t.statistic, t.pvalue), rel=1e-8)
-        if f"tests.{name}.mann_whitney" in found:
-            u = stats.mannwhitneyu(x1, x0, method="asymptotic")
-            ranks = found[f"tests.{name}.mann_whitney"]
-            assert (ranks["W"], ranks["p_correct"]) == pytest.approx((u.statistic, u.pvalue))
-            assert found[f"tests.{name}.summary"]["max"]["arm1"] == x1.max()
+        u = stats.mannwhitneyu(x1, x0, method="asymptotic")
+        ranks = found[f"tests.{name}.mann_whitney"]
+        assert (ranks["W"], ranks["p_correct"]) == pytest.approx((u.statistic, u.pvalue))
+        assert found[f"tests.{name}.summary"]["max"]["arm1"] == x1.max()
+        quartiles = found[f"tests.{name}.quantiles_type7"]["arm0"]
+        assert quartiles == pytest.approx(np.quantile(x0, [0.25, 0.5, 0.75]).tolist())
     for name in ("female", "bleeding"):
         x = referee.number(name)
         cells = [[int(((x == level) & arm).sum()) for arm in (~z, z)] for level in (0, 1)]
@@ -324,6 +325,16 @@ def test_outcomes_in_words(tmp_path: Path) -> None:
     every = np.asarray(tables.pmf(list(product(*(range(n + 1) for n in cells.sum(axis=1))))))
     rarer = every[every <= tables.pmf(cells[:, 1]) * (1 + 1e-7)]
     assert test["fisher_p"] == pytest.approx(rarer.sum())
+
+
+def test_more_values_than_a_histogram_has_bins(tmp_path: Path) -> None:
+    """Means are compared, but ranks and quantiles would need every value."""
+    rows = [row | {"marker": k / 7} for k, row in enumerate(records(sizes=(200, 150, 100)))]
+    words = dictionary(endpoints=None, binary_outcomes=None, ps_covariates=made_up.COVARIATES[:2])
+    found = answer(write(tmp_path / "case", rows, words))
+    assert "tests.marker.t_test" in found
+    assert {name for name in found if name.startswith("tests.marker")} == {"tests.marker.t_test"}
+    assert "tests.age.years.mann_whitney" in found
 
 
 def test_numbers_in_words_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
