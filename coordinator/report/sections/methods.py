@@ -1,87 +1,50 @@
 """Methods ready to paste, with this study's numbers and the literature, and how to repeat it."""
 
+import math
 from importlib.metadata import PackageNotFoundError, version
 
 from coordinator.report.blocks import Block, Items, Section, Terms, Text
-from coordinator.report.choice import main_population
-from coordinator.report.wording import count, decimal, list_of, moment
-from protocol.results.model import MatchedDesign, Results
-
-REFERENCES = {
-    "rosenbaum": "Rosenbaum PR, Rubin DB. The central role of the propensity score in "
-    "observational studies for causal effects. Biometrika 1983;70:41-55.",
-    "austin-caliper": "Austin PC. Optimal caliper widths for propensity-score matching when "
-    "estimating differences in means and differences in proportions in observational studies. "
-    "Pharm Stat 2011;10:150-161.",
-    "austin-balance": "Austin PC. Balance diagnostics for comparing the distribution of baseline "
-    "covariates between treatment groups in propensity-score matched samples. Stat Med "
-    "2009;28:3083-3107.",
-    "kaplan": "Kaplan EL, Meier P. Nonparametric estimation from incomplete observations. J Am "
-    "Stat Assoc 1958;53:457-481.",
-    "mantel": "Mantel N. Evaluation of survival data and two new rank order statistics arising in "
-    "its consideration. Cancer Chemother Rep 1966;50:163-170.",
-    "cox": "Cox DR. Regression models and life-tables. J R Stat Soc B 1972;34:187-220.",
-    "efron": "Efron B. The efficiency of Cox's likelihood function for censored data. J Am Stat "
-    "Assoc 1977;72:557-565.",
-    "klein": "Klein JP, Logan B, Harhoff M, Andersen PK. Analyzing survival curves at a fixed "
-    "point in time. Stat Med 2007;26:4505-4519.",
-    "schemper": "Schemper M, Smith TL. A note on quantifying follow-up in studies of failure "
-    "time. Control Clin Trials 1996;17:343-346.",
-    "royston": "Royston P, Parmar MKB. Restricted mean survival time: an alternative to the "
-    "hazard ratio for the design and analysis of randomized trials with a time-to-event outcome. "
-    "BMC Med Res Methodol 2013;13:152.",
-    "grambsch": "Grambsch PM, Therneau TM. Proportional hazards tests and diagnostics based on "
-    "weighted residuals. Biometrika 1994;81:515-526.",
-    "vanderweele": "VanderWeele TJ, Ding P. Sensitivity analysis in observational research: "
-    "introducing the E-value. Ann Intern Med 2017;167:268-274.",
-    "bonawitz": "Bonawitz K, Ivanov V, Kreuter B, et al. Practical secure aggregation for "
-    "privacy-preserving machine learning. Proc ACM CCS 2017:1175-1191.",
-}
-
-
-class _Cited:
-    """Numbers references in the order in which the text first cites them."""
-
-    def __init__(self) -> None:
-        self._order: list[str] = []
-
-    def __call__(self, *keys: str) -> str:
-        """Cite: " [1,2]"."""
-        self._order += [key for key in keys if key not in self._order]
-        return f" [{','.join(str(self._order.index(key) + 1) for key in keys)}]"
-
-    @property
-    def listed(self) -> tuple[str, ...]:
-        """The references cited, in order."""
-        return tuple(REFERENCES[key] for key in self._order)
+from coordinator.report.choice import effective, main_population, weighted_populations, weightings
+from coordinator.report.sections.references import Cited
+from coordinator.report.wording import count, decimal, list_of, moment, weight
+from protocol.results.model import MatchedDesign, Pair, Results
 
 
 def methods_section(results: Results) -> Section:
     """Write the methods of this very study."""
-    cite = _Cited()
+    cite = Cited()
     paragraphs = [_federation(results, cite), *_comparability(results, cite)]
     paragraphs += _outcomes(results, cite)
+    paragraphs += _competing(results, cite)
     blocks = (Text(tuple(paragraphs), "quote"), Items(cite.listed, numbered=True))
     return Section("methods", "Methods, ready to paste", blocks)
 
 
-def _federation(results: Results, cite: _Cited) -> str:
+def _federation(results: Results, cite: Cited) -> str:
     study, flow = results.study, results.flow
     total = flow.patients.treated + flow.patients.comparator
     hospitals = "1 hospital" if len(study.hospitals) == 1 else f"{len(study.hospitals)} hospitals"
+    masked = (
+        "counts and sums under pairwise masks that cancel in the total over all hospitals "
+        f"(secure aggregation{cite('bonawitz')}), so that every estimate equals what the same "
+        "computation gives on pooled rows."
+    )
+    where = (
+        f"In this simulation all rows were on one machine; each simulated hospital sent {masked}"
+        if study.simulated
+        else "The analysis plan was fixed before the first sum was opened. "
+        f"Patients' rows stayed at their hospitals: each sent {masked}"
+    )
+    cohort = "simulated federation" if study.simulated else "federated cohort"
     return (
         f"We compared {study.arms.treated} ({count(flow.patients.treated)} patients) with "
-        f"{study.arms.comparator} ({count(flow.patients.comparator)} patients) in a federated "
-        f"cohort of {count(total)} patients of {hospitals}. The analysis plan "
-        f"({study.plan_handle}) was fixed beforehand. Patients' rows stayed at their hospitals: "
-        "each sent counts and sums under pairwise masks that cancel in the total over all "
-        f"hospitals (secure aggregation{cite('bonawitz')}), so that every estimate equals the one "
-        f"from pooled rows. Computations used riskset {software()} (program version "
-        f"{study.program})."
+        f"{study.arms.comparator} ({count(flow.patients.comparator)} patients) in a {cohort} of "
+        f"{count(total)} patients of {hospitals}. {where} Computations used riskset {software()} "
+        f"(plan {study.plan_handle}, program version {study.program})."
     )
 
 
-def _comparability(results: Results, cite: _Cited) -> list[str]:
+def _comparability(results: Results, cite: Cited) -> list[str]:
     model = results.propensity
     if model is None or model.stopped:
         return ["The arms were compared as they are, without a propensity score."]
@@ -94,15 +57,16 @@ def _comparability(results: Results, cite: _Cited) -> list[str]:
         f"{penalty} (c-statistic {decimal(model.c_statistic)})."
     ]
     said += [_design(results, d, cite) for d in results.designs if not d.reason]
+    said += _weights(results, cite)
     if results.balance:
         said.append(
-            "Balance was judged by standardised mean differences over the pooled SD before "
-            f"matching{cite('austin-balance')}."
+            "Balance was judged by standardised mean differences over the pooled SD of all "
+            f"patients with complete covariates{cite('austin-balance')}."
         )
     return [" ".join(said)]
 
 
-def _design(results: Results, design: MatchedDesign, cite: _Cited) -> str:
+def _design(results: Results, design: MatchedDesign, cite: Cited) -> str:
     caliper = f"{decimal(design.caliper_sd)} SD of the logit score{cite('austin-caliper')}"
     n = f"{count(design.matched.treated)} and {count(design.matched.comparator)} patients"
     arms = f"({results.study.arms.treated} and {results.study.arms.comparator})"
@@ -121,7 +85,28 @@ def _design(results: Results, design: MatchedDesign, cite: _Cited) -> str:
     )
 
 
-def _outcomes(results: Results, cite: _Cited) -> list[str]:
+def _weights(results: Results, cite: Cited) -> list[str]:
+    """Name the targets of the weights, and what their errors do not allow for."""
+    cards = weightings(results)
+    if not cards:
+        return []
+    arms, told = results.study.arms, []
+    for card in cards:
+        sizes = card.effective or Pair(math.nan, math.nan)
+        told.append(
+            f"“{card.label}”, {card.estimand}, with effective sample sizes of "
+            f"{weight(sizes.treated)} and {weight(sizes.comparator)} "
+            f"({arms.treated} and {arms.comparator})"
+        )
+    return [
+        f"Patients were weighted by their propensity score{cite('li')}: {'; '.join(told)}.",
+        "Robust errors of weighted populations take the score as known, which is conservative for "
+        f"weights to everybody{cite('lunceford')} and not always for weights to one arm"
+        f"{cite('reifeis')}.",
+    ]
+
+
+def _outcomes(results: Results, cite: Cited) -> list[str]:
     said = []
     main = main_population(results)
     if results.survival:
@@ -132,6 +117,11 @@ def _outcomes(results: Results, cite: _Cited) -> list[str]:
             "hospital. Hazard ratios are of treated against comparator; in matched populations a "
             "pair-robust variance is given beside the model's. Follow-up is the reverse "
             f"Kaplan-Meier median{cite('schemper')}."
+        )
+    if results.survival and weighted_populations(results):
+        said.append(
+            f"In weighted populations the log-rank test is Xie and Liu's{cite('xie')}, and hazard "
+            f"ratios, survival differences and mean times have robust errors{cite('lin')}."
         )
     times = dict.fromkeys(p.time for found in results.survival for p in found.landmarks.treated)
     if times:
@@ -151,9 +141,26 @@ def _outcomes(results: Results, cite: _Cited) -> list[str]:
         said.append(
             "Outcomes without a time were compared by Pearson's χ² test and Fisher's exact test."
         )
+    if any(effective(results, one.population) for one in results.binary):
+        said.append(
+            "In weighted populations weighted shares were compared by their difference with a "
+            f"robust error{cite('lunceford')}."
+        )
     if main is not None:
         said.append(f"The main analysis is in “{main.label}” (estimand: {main.estimand}).")
     return [" ".join(said)] if said else []
+
+
+def _competing(results: Results, cite: Cited) -> list[str]:
+    if not results.competing:
+        return []
+    labels = dict.fromkeys(one.label for one in results.competing)
+    return [
+        f"Causes that compete with {list_of(list(labels))} were told apart: cumulative incidences "
+        f"are Aalen and Johansen's{cite('aalen')}, compared by Gray's test{cite('gray')}; hazard "
+        "ratios are cause-specific, with other causes as censorings, and of the subdistribution by "
+        f"Fine and Gray's regression{cite('fine')}."
+    ]
 
 
 def software() -> str:
@@ -183,6 +190,11 @@ _CONVENTIONS = (
         "reached”.",
     ),
     (
+        "ESS",
+        "Effective sample size of weighted patients, (Σw)²/Σw²: so many who count alike would tell "
+        "a mean as precisely.",
+    ),
+    (
         "At risk",
         "Patients whose time is at least t: those at risk just before t, as in R's survival.",
     ),
@@ -192,7 +204,8 @@ _CONVENTIONS = (
     ),
     (
         "SMD",
-        "Difference of means, treated less comparator, over sqrt((s₁² + s₀²)/2) before matching; "
+        "Difference of means, treated less comparator, over sqrt((s₁² + s₀²)/2) of all patients "
+        "with complete covariates, unweighted; "
         "q(1 − q) is the variance of a share q.",
     ),
     (

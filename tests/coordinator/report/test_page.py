@@ -281,8 +281,12 @@ def test_who_sees_what_is_said() -> None:
 def test_methods_name_this_study_and_cite_in_order() -> None:
     page = Page(page_of(full()))
     methods = page.text.rpartition("Methods, ready to paste")[2].partition("How the numbers")[0]
-    assert "New (8 patients) with Old (12 patients)" in methods
+    assert "New (8 patients) with Old (12 patients) in a simulated federation" in methods
+    assert "rows stayed at their hospitals" not in methods  # they were on one machine
     assert "of 3 lotteries the best balanced was kept" in methods
     cited = [int(n) for group in re.findall(r"\[([\d,]+)\]", methods) for n in group.split(",")]
     assert list(dict.fromkeys(cited)) == list(range(1, max(cited) + 1))
     assert "Kaplan EL, Meier P." in methods
+    real = Page(page_of(CASES["real"])).text
+    assert "in a federated cohort of 20 patients" in real
+    assert "rows stayed at their hospitals" in real
