@@ -2,9 +2,18 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from protocol.results.model import BinaryResult, Estimate, Pair, Results, SurvivalResult
+from coordinator.report.choice import effective, weighs
+from protocol.results.model import (
+    BinaryResult,
+    CauseResult,
+    Estimate,
+    HazardRatio,
+    Pair,
+    Results,
+    SurvivalResult,
+)
 
 Cell = str | float | int | None
 
@@ -21,6 +30,7 @@ ESTIMATES = (
     "endpoint",
     "population",
     "level",
+    "cause",
     "arm",
     "term",
     "method",
@@ -34,7 +44,10 @@ ESTIMATES = (
     "n",
     "events",
 )
-"""Columns of `estimates.csv`; `time` is in the study's unit, or the share of a quantile."""
+"""Columns of `estimates.csv`; `time` is in the study's unit, or the share of a quantile.
+
+`cause` names one of several competing causes, and is empty for everything else.
+"""
 
 BOTH = "treated - comparator"
 
@@ -79,26 +92,47 @@ def _estimates(results: Results) -> Iterator[tuple[Cell, ...]]:
     arms = results.study.arms
     for survival in results.survival:
         for row in _survival_rows(survival, arms):
-            yield _placed(survival, row, arms)
+            yield _placed(_place(survival), row, arms)
     for binary in results.binary:
-        for row in _binary_rows(binary, arms):
-            yield _placed(binary, row, arms)
+        weighted = effective(results, binary.population) is not None
+        for row in _binary_rows(binary, arms, weighted=weighted):
+            yield _placed(_place(binary), row, arms)
+    whole = {(r.endpoint, r.population): r for r in results.survival if not r.level}
+    for found in results.competing:
+        place = _place(whole[found.endpoint, found.population])
+        for cause in found.causes:
+            here = replace(place, events=cause.events, cause=cause.cause)
+            for row in _cause_rows(cause, arms):
+                yield _placed(here, row, arms)
 
 
-def _placed(found: SurvivalResult | BinaryResult, row: _Row, arms: Pair[str]) -> tuple[Cell, ...]:
+@dataclass(frozen=True)
+class _Place:
+    """Of what a row tells, and in whom."""
+
+    endpoint: str
+    population: str
+    level: str
+    patients: Pair[int]
+    events: Pair[int]
+    cause: str = ""
+
+
+def _place(found: SurvivalResult | BinaryResult) -> _Place:
+    return _Place(found.endpoint, found.population, found.level, found.patients, found.events)
+
+
+def _placed(place: _Place, row: _Row, arms: Pair[str]) -> tuple[Cell, ...]:
     """Say where a row belongs, and of how many patients and events it tells."""
+    n, events = place.patients, place.events
     counts = {
-        arms.comparator: (found.patients.comparator, found.events.comparator),
-        arms.treated: (found.patients.treated, found.events.treated),
+        arms.comparator: (n.comparator, events.comparator),
+        arms.treated: (n.treated, events.treated),
     }
-    total = (
-        found.patients.comparator + found.patients.treated,
-        found.events.comparator + found.events.treated,
-    )
-    place = (found.endpoint, found.population, found.level)
+    total = (n.comparator + n.treated, events.comparator + events.treated)
     values = (row.estimate, row.std_error, row.conf_low, row.conf_high, row.statistic, row.p_value)
     return (
-        *place,
+        *(place.endpoint, place.population, place.level, place.cause),
         row.arm,
         row.term,
         row.method,
@@ -110,18 +144,7 @@ def _placed(found: SurvivalResult | BinaryResult, row: _Row, arms: Pair[str]) ->
 
 def _survival_rows(found: SurvivalResult, arms: Pair[str]) -> Iterator[_Row]:
     for hr in found.hazard_ratios:
-        yield _Row(
-            BOTH,
-            "hazard ratio",
-            hr.method,
-            None,
-            hr.hazard_ratio,
-            hr.std_error,  # of the log hazard ratio, as broom::tidy(exponentiate = TRUE) has it
-            hr.conf_low,
-            hr.conf_high,
-            hr.statistic,
-            hr.p_value,
-        )
+        yield _ratio_row("hazard ratio", hr)
     for test in found.log_rank:
         yield _Row(
             BOTH,
@@ -139,7 +162,7 @@ def _survival_rows(found: SurvivalResult, arms: Pair[str]) -> Iterator[_Row]:
             p_value=zph.test.p_value,
         )
     for contrast in found.landmark_contrasts:
-        method, time = "Greenwood", float(contrast.time)
+        method, time = "robust" if weighs(found) else "Greenwood", float(contrast.time)
         yield _of(BOTH, "survival difference", contrast.difference, method, time)
         yield _Row(BOTH, "survival difference", "log(-log)", time, p_value=contrast.p_value_cloglog)
     if found.mean_time:
@@ -149,6 +172,21 @@ def _survival_rows(found: SurvivalResult, arms: Pair[str]) -> Iterator[_Row]:
         yield _Row(BOTH, "E-value", "estimate", estimate=found.e_value.estimate)
         yield _Row(BOTH, "E-value", "limit", estimate=found.e_value.limit)
     yield from _arm_rows(found, arms)
+
+
+def _ratio_row(term: str, hr: HazardRatio) -> _Row:
+    return _Row(
+        BOTH,
+        term,
+        hr.method,
+        None,
+        hr.hazard_ratio,
+        hr.std_error,  # of the log hazard ratio, as broom::tidy(exponentiate = TRUE) has it
+        hr.conf_low,
+        hr.conf_high,
+        hr.statistic,
+        hr.p_value,
+    )
 
 
 def _arm_rows(found: SurvivalResult, arms: Pair[str]) -> Iterator[_Row]:
@@ -184,12 +222,40 @@ def _arm_rows(found: SurvivalResult, arms: Pair[str]) -> Iterator[_Row]:
         yield _Row(arm, "median follow-up", estimate=getattr(found.follow_up, side))
 
 
-def _binary_rows(found: BinaryResult, arms: Pair[str]) -> Iterator[_Row]:
-    yield _Row(arms.comparator, "risk", estimate=found.risk.comparator)
-    yield _Row(arms.treated, "risk", estimate=found.risk.treated)
-    yield _of(BOTH, "risk difference", found.risk_difference)
-    yield _of(BOTH, "risk ratio", found.risk_ratio)
-    yield _of(BOTH, "odds ratio", found.odds_ratio)
+def _cause_rows(found: CauseResult, arms: Pair[str]) -> Iterator[_Row]:
+    """List what is estimated of one of several causes."""
+    test = found.gray
+    yield _Row(BOTH, "Gray's test", statistic=test.statistic, p_value=test.p_value)
+    for term, hr in (
+        ("cause-specific hazard ratio", found.cause_specific),
+        ("subdistribution hazard ratio", found.subdistribution),
+    ):
+        if hr is not None:
+            yield _ratio_row(term, hr)
+    for side in ("comparator", "treated"):
+        for point in getattr(found.landmarks, side):
+            yield _Row(
+                getattr(arms, side),
+                "cumulative incidence",
+                "log-log",
+                float(point.time),
+                point.incidence,
+                point.std_error,
+                point.conf_low,
+                point.conf_high,
+            )
+
+
+def _binary_rows(found: BinaryResult, arms: Pair[str], *, weighted: bool) -> Iterator[_Row]:
+    """List what is estimated of an outcome without a time; weighted patients have no tests."""
+    method = "robust" if weighted else ""
+    yield _Row(arms.comparator, "risk", method, estimate=found.risk.comparator)
+    yield _Row(arms.treated, "risk", method, estimate=found.risk.treated)
+    yield _of(BOTH, "risk difference", found.risk_difference, method)
+    yield _of(BOTH, "risk ratio", found.risk_ratio, method)
+    yield _of(BOTH, "odds ratio", found.odds_ratio, method)
+    if weighted:
+        return
     for method, test in (
         ("uncorrected", found.chi_square),
         ("Yates", found.chi_square_yates),

@@ -12,6 +12,7 @@ from coordinator.report.blocks import Section
 from coordinator.report.figures.sheet import data_uri
 from coordinator.report.sections.answer import answer
 from coordinator.report.sections.balance import balance_section
+from coordinator.report.sections.causes import causes_section
 from coordinator.report.sections.checks import checks_section
 from coordinator.report.sections.curves import curves_section
 from coordinator.report.sections.methods import (
@@ -65,6 +66,7 @@ def sections(results: Results) -> tuple[Section, ...]:
         propensity_section(results),
         balance_section(results),
         curves_section(results),
+        causes_section(results),
         survival_section(results),
         binary_section(results),
         checks_section(results),

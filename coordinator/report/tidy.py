@@ -4,24 +4,24 @@ A column that does not apply is empty. Contrasts are treated against comparator.
 """
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 from coordinator.report.estimates import Cell, Table, estimates
-from protocol.results.model import (
-    CurvePoints,
-    Pair,
-    Results,
-)
+from protocol.results.model import CurvePoints, IncidenceCurvePoints, Pair, Results
+
+T = TypeVar("T")
 
 TABLES = (
     "estimates.csv",
     "curves.csv",
+    "incidence.csv",
     "table1.csv",
     "balance.csv",
     "propensity.csv",
     "flow.csv",
     "leaving.csv",
 )
-"""The tables' file names."""
+"""The tables' file names; a table with nothing to hold is a header alone."""
 
 
 def tidy_tables(results: Results) -> dict[str, Table]:
@@ -29,6 +29,7 @@ def tidy_tables(results: Results) -> dict[str, Table]:
     laid_out = (
         estimates(results),
         _curves(results),
+        _incidence(results),
         _table_one(results),
         _balance(results),
         _propensity(results),
@@ -67,7 +68,35 @@ def _points(curve: CurvePoints) -> Iterator[tuple[float, ...]]:
     )
 
 
-def _by_arm(pair: Pair[CurvePoints], arms: Pair[str]) -> tuple[tuple[str, CurvePoints], ...]:
+def _incidence(results: Results) -> Table:
+    header = (
+        *("endpoint", "population", "cause", "arm", "time", "n_risk", "n_event"),
+        *("estimate", "std_error", "conf_low", "conf_high"),
+    )
+    rows: list[tuple[Cell, ...]] = [
+        (found.endpoint, found.population, cause.cause, arm, *point)
+        for found in results.competing
+        for cause in found.causes
+        for arm, curve in _by_arm(cause.curves, results.study.arms)
+        for point in _incidence_points(curve)
+    ]
+    return Table(header, tuple(rows))
+
+
+def _incidence_points(curve: IncidenceCurvePoints) -> Iterator[tuple[float, ...]]:
+    return zip(
+        curve.times,
+        curve.at_risk,
+        curve.events,
+        curve.incidence,
+        curve.std_error,
+        curve.conf_low,
+        curve.conf_high,
+        strict=True,
+    )
+
+
+def _by_arm(pair: Pair[T], arms: Pair[str]) -> tuple[tuple[str, T], ...]:
     return (arms.comparator, pair.comparator), (arms.treated, pair.treated)
 
 

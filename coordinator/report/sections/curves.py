@@ -7,8 +7,10 @@ from coordinator.report.choice import (
     population_label,
     survival_of,
     unadjusted_population,
+    weighs,
 )
-from coordinator.report.figures.kaplan_meier import arms_of, kaplan_meier, ticks_of
+from coordinator.report.figures.arms import ticks_of
+from coordinator.report.figures.kaplan_meier import arms_of, kaplan_meier
 from coordinator.report.wording import (
     count,
     interval,
@@ -48,16 +50,28 @@ def _figure(results: Results, found: SurvivalResult, *, small: bool) -> Figure:
         title=f"{found.label}: {label[:1].lower()}{label[1:]}",
         svg=drawn.svg(),
         alt=f"Kaplan-Meier curves of {found.label}, {arms.treated} and {arms.comparator}. {who}.",
-        caption=f"{who}; {_estimand(results, found)}. {_medians(results, found)} {_HOW}",
+        caption=(
+            f"{who}; {_estimand(results, found)}. {_medians(results, found)} {_how(results, found)}"
+        ),
         table=_risk_table(results, found),
         small=small,
     )
 
 
-_HOW = (
-    "Bands: 95 % log-log intervals. At risk: just before the time; events and censorings: before "
-    "it. Drawn while a tenth of the patients is at risk; curves.csv holds the rest."
-)
+def _how(results: Results, found: SurvivalResult) -> str:
+    """Say what is drawn, and what stands below it."""
+    told = [
+        "Bands: 95 % log-log intervals. At risk: just before the time; events and censorings: "
+        "before it. Drawn while a tenth of the patients is at risk; curves.csv holds the rest."
+    ]
+    if weighs(found):
+        told.append(
+            "The numbers below the curves are sums of weights, rounded to one decimal; bands, test "
+            "and ratio have robust errors."
+        )
+    if any(one.endpoint == found.endpoint for one in results.competing):
+        told.append("Other causes end a patient's time as censorings do; see “Competing causes”.")
+    return " ".join(told)
 
 
 def _estimand(results: Results, found: SurvivalResult) -> str:
@@ -99,10 +113,9 @@ def _risk_table(results: Results, found: SurvivalResult) -> Table:
             cells = (
                 moment(tick, "month"),
                 percent(seen[-1] if seen else 1.0),
-                count(arm.at_risk(tick)),
-                count(arm.before(events, tick)),
-                count(arm.before(censored, tick)),
+                arm.told(arm.at_risk(tick)),
+                arm.told(arm.before(events, tick)),
+                arm.told(arm.before(censored, tick)),
             )
             rows.append(Row(cells))
-    header = ("Time", "Survival", "At risk", "Events before", "Censored before")
-    return Table(found.label, header, tuple(rows))
+    return Table(found.label, ("Time", "Survival", *arms[0].rows), tuple(rows))

@@ -17,9 +17,10 @@ from matplotlib.patches import FancyBboxPatch
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
+from coordinator.report.figures.arms import last_month, ticks_of
 from coordinator.report.figures.flow import flow
 from coordinator.report.figures.forest import ForestRow, forest
-from coordinator.report.figures.kaplan_meier import arms_of, kaplan_meier, last_month, ticks_of
+from coordinator.report.figures.kaplan_meier import arms_of, kaplan_meier
 from coordinator.report.figures.love import Difference, differences, love
 from coordinator.report.figures.overlap import MOST_BARS, merged, overlap
 from coordinator.report.figures.sheet import (
