@@ -26,7 +26,7 @@ def _run() -> None:
         app(prog_name="riskset-site", obj=asked)
     except Exception as error:
         said = error if isinstance(error, FederationError) else explained(error)
-        if said is not error and os.environ.get("RISKSET_DEBUG"):
+        if said is not error and os.environ.get("RISKSET_DEBUG") == "1":
             raise
         write = error_json if asked.format is Format.JSON else error_text
         sys.stderr.write(write(said) + "\n")
