@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from protocol.canonical import digest
 from protocol.cohort import Cohort, enrol
 from protocol.ids import site_id
 from protocol.plan.model import Plan
@@ -25,7 +26,12 @@ def read_cohorts() -> tuple[Cohort, ...]:
     """Read the seven extracts, in the order of the hospitals' names."""
     plan, extracts = seed_plan(), sorted(frozen().items())
     return tuple(
-        enrol(plan, site_id(path.stem), read_extract(path, plan).extract, SEED)
+        enrol(
+            plan,
+            site_id(path.stem),
+            read_extract(path, plan).extract,
+            digest("benchmarks", path.stem),
+        )
         for _, path in extracts
     )
 

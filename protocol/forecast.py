@@ -37,8 +37,9 @@ class Forecast:
 def forecast(plan: Plan, draw: Generator) -> Forecast:
     """Play the plan on patients drawn from its dictionary."""
     demands = rules(plan)
-    # Enough hospitals that the sums stratified by hospital are asked for too (rule S7).
-    hospitals = max(plan.disclosure.min_sites, demands.min_sites, demands.strata_hospitals)
+    # Enough that sums stratified by hospital, and hospitals' own fits, are asked for too (rule S7).
+    enough = max(demands.strata_hospitals, demands.fit_hospitals)
+    hospitals = max(plan.disclosure.min_sites, demands.min_sites, enough)
     expected = (plan.disclosure.expected_comparator, plan.disclosure.expected_treated)
     shrink = min(1.0, MOST_PATIENTS / sum(expected))
     floor = max(demands.site_patients, 2 * demands.site_arm, 4)
