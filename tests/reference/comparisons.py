@@ -123,9 +123,11 @@ def _values(
     if measure.levels:
         counts = [[everybody.level(measure.variable, lv, a) for lv in ("0", "1")] for a in (0, 1)]
         return (0.0, 1.0), [np.array(arm, dtype=np.int64) for arm in counts]
-    if measure.ranks is None:
+    if not measure.ranks:
         return (), []
-    bins = [everybody.histogram(measure.ranks, arm) for arm in (0, 1)]
+    bins = [
+        np.concatenate([everybody.histogram(rank, arm) for rank in measure.ranks]) for arm in (0, 1)
+    ]
     return measure.values, [arm[: len(measure.values)] for arm in bins]
 
 

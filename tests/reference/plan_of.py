@@ -141,7 +141,7 @@ def plan_of(
         variables=(
             Binary(name=ARM, label=column, missing="exclude", type="binary"),
             *(measure.variable for measure in measures(terms)),
-            *(measure.ranks for measure in terms.covariates if measure.ranks is not None),
+            *(rank for measure in terms.covariates for rank in measure.ranks),
             *(variable for e in terms.survival for variable in _timed(e, axis)),
             *(_weight(case, selection) for selection in chosen),
         ),
@@ -162,7 +162,8 @@ def cohorts(
     """Enrol each hospital's own rows."""
     for number, (name, rows) in enumerate(terms.case.sites.items()):
         values = {m.code: m.coded(rows) for m in measures(terms)}
-        values |= {m.ranks.name: m.ranked(rows) for m in terms.covariates if m.ranks is not None}
+        for measure in terms.covariates:
+            values |= measure.ranked(rows)
         values[ARM] = _arm(terms.case, rows)
         for ending in terms.survival:
             times = [axis.whole(text) if text else -1 for text in rows[ending.time]]

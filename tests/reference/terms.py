@@ -17,7 +17,10 @@ from protocol.plan.model import Binary, Category, Number
 from tests.reference.case import SITE, Case, Rows, plain, same
 
 OTHER = "(other)"
-MAX_BINS = 400
+BINS = 400
+"""Bins of a histogram, as many as a plan allows."""
+MAX_VALUES = 2000
+"""Values of a number that are counted one by one, in as many histograms as it takes."""
 EASY = (1e-2, 1e4)
 """Spreads that fixed point holds well; beyond, a number is counted in another power of ten."""
 
@@ -27,8 +30,8 @@ class Measure:
     """A covariate or outcome.
 
     `declared` is the dictionary's type. `unit` is what a number is divided by. `values` are all
-    values of a number, if they are few enough to be counted one by one, and `ranks` is then the
-    variable of their places, 0 for the lowest.
+    values of a number, if they are few enough to be counted one by one. `ranks` are then the
+    variables of their places, one for every `BINS` of them.
     """
 
     name: str
@@ -36,7 +39,7 @@ class Measure:
     variable: Number | Category | Binary
     unit: float = 1.0
     values: tuple[float, ...] = ()
-    ranks: Number | None = None
+    ranks: tuple[Number, ...] = ()
 
     @property
     def code(self) -> str:
@@ -61,11 +64,16 @@ class Measure:
             return tuple(f"{self.name}={level}" for level in self.levels)
         return (self.name,)
 
-    def ranked(self, rows: Rows) -> NDArray[np.float64]:
-        """Code a hospital's rows as places among the values."""
-        place = {value: rank for rank, value in enumerate(self.values)}
-        ranks = [place[float(text)] if text else math.nan for text in rows[self.name]]
-        return np.array(ranks, dtype=np.float64)
+    def ranked(self, rows: Rows) -> dict[str, NDArray[np.float64]]:
+        """Code a hospital's rows as places among the values, missing in all ranks but one."""
+        if not self.ranks:
+            return {}
+        numbers = np.array([float(text or "nan") for text in rows[self.name]], dtype=np.float64)
+        places = np.where(np.isnan(numbers), np.nan, np.searchsorted(self.values, numbers))
+        return {
+            rank.name: np.where(places // BINS == k, places % BINS, np.nan)
+            for k, rank in enumerate(self.ranks)
+        }
 
     def coded(self, rows: Rows) -> NDArray[Any]:
         """Code a hospital's rows as an extract holds them."""
@@ -196,13 +204,22 @@ def _number(case: Case, code: str, name: str, declared: str) -> Measure:
         range=(low - margin, high + margin), centre=centre,
     )  # fmt: skip
     values = tuple(sorted(set(x.tolist())))
-    if len(values) > MAX_BINS:
+    if len(values) > MAX_VALUES:
         return Measure(name, declared, variable, unit)
-    ranks = Number(
-        name=f"{code}r", label=name, missing="complete-case", type="integer",
-        range=(0, max(1, len(values) - 1)), bins=MAX_BINS,
-    )  # fmt: skip
+    ranks = tuple(
+        _rank(f"{code}r{first}", name, min(BINS, len(values) - first))
+        for first in range(0, len(values), BINS)
+    )
     return Measure(name, declared, variable, unit, values, ranks)
+
+
+def _rank(code: str, label: str, places: int) -> Number:
+    """Declare a variable of places 0, 1, ...; a histogram has four bins at least."""
+    bins = max(4, places)
+    return Number(
+        name=code, label=label, missing="complete-case", type="integer", range=(0, bins - 1),
+        bins=bins,
+    )  # fmt: skip
 
 
 def category(code: str, label: str, levels: tuple[str, ...]) -> Category:

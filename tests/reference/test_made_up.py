@@ -327,12 +327,18 @@ def test_outcomes_in_words(tmp_path: Path) -> None:
     assert test["fisher_p"] == pytest.approx(rarer.sum())
 
 
-def test_more_values_than_a_histogram_has_bins(tmp_path: Path) -> None:
-    """Means are compared, but ranks and quantiles would need every value."""
-    rows = [row | {"marker": k / 7} for k, row in enumerate(records(sizes=(200, 150, 100)))]
+def test_more_values_than_a_histogram_has_bins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They take several; beyond a limit means are compared, and ranks are not."""
+    rows = [row | {"marker": k % 441 / 7} for k, row in enumerate(records(sizes=(200, 150, 100)))]
     words = dictionary(endpoints=None, binary_outcomes=None, ps_covariates=made_up.COVARIATES[:2])
-    found = answer(write(tmp_path / "case", rows, words))
-    assert "tests.marker.t_test" in found
+    found, referee = answer(write(tmp_path / "case", rows, words)), Referee(rows, words)
+    x, z = referee.number("marker"), referee.treated
+    u = stats.mannwhitneyu(x[z], x[~z], method="asymptotic")
+    assert found["tests.marker.mann_whitney"]["p_correct"] == pytest.approx(u.pvalue)
+    monkeypatch.setattr("tests.reference.terms.MAX_VALUES", 440)
+    found = answer(write(tmp_path / "other", rows, words))
     assert {name for name in found if name.startswith("tests.marker")} == {"tests.marker.t_test"}
     assert "tests.age.years.mann_whitney" in found
 
