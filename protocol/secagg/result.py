@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from protocol.canonical import DIGEST_SIZE
 from protocol.ids import SiteId
 from protocol.secagg.block import SumError, Total
 from protocol.secagg.messages import (
@@ -101,5 +102,7 @@ def _check_listed(view: View, step: StepResult) -> None:
     """Check a withheld step as far as a site can: every site's signature over its upload."""
     if tuple(upload.site for upload in step.uploads) != view.sites:
         raise SumError(f"step {step.step}: the uploads are not exactly the roster's")
+    if len(step.total_digest) != DIGEST_SIZE:
+        raise SumError(f"step {step.step}: the digest of the withheld total is not one")
     for upload in step.uploads:
         upload.verify(view, step.step, step.sd)

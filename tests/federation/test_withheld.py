@@ -1,5 +1,6 @@
 """Totals that a profile keeps from hospitals: never there, never needed, and the chain is one."""
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -7,8 +8,18 @@ import pytest
 from protocol.plan.model import Plan
 from protocol.play import Finished
 from protocol.question import WithheldError
+from protocol.secagg.block import SumError
+from protocol.secagg.messages import Result
 from tests.federation.cohorts import changed, clinics, small_plan
-from tests.federation.table import Table, gathered, to_the_end
+from tests.federation.table import (
+    Table,
+    accepted,
+    answered,
+    gathered,
+    resigned,
+    short_plan,
+    to_the_end,
+)
 
 LARGE = {"exact": clinics(4, 60), "standard": clinics(4, 90), "strict": clinics(5, 90)}
 
@@ -43,6 +54,29 @@ def test_hospitals_never_hold_a_withheld_total(profile: str) -> None:
         withheld = next(a for a in own if a.step.partners_only)
         with pytest.raises(WithheldError):
             _ = withheld.learnt
+
+
+def test_two_hospitals_shown_two_digests_part_ways() -> None:
+    """Neither can check a withheld total; they share no further question. Anything else is none."""
+    table = gathered(short_plan("standard"))
+    while "risk-table/1" not in [step.name for step in table.office.known.steps]:
+        table = accepted(answered(table))
+    closing = answered(table)
+    first, second, *_ = closing.hospitals.values()
+    kept = [s for s in closing.closed.result.steps if s.step not in closing.uploads]
+
+    def shown(digest: bytes) -> Result:
+        false = {kept[0].step: replace(kept[0], total_digest=digest)}
+        steps = tuple(false.get(step.step, step) for step in closing.closed.result.steps)
+        result: Result = resigned(closing.office, closing.closed.result, steps=steps)
+        return result
+
+    one = first.accept(shown(bytes(32)), closing.uploads)
+    other = second.accept(closing.closed.result, closing.uploads)
+    assert one.known.chain != other.known.chain
+    for size in (0, 31, 33):
+        with pytest.raises(SumError, match="digest of the withheld total"):
+            first.accept(shown(bytes(size)), closing.uploads)
 
 
 @pytest.mark.parametrize("profile", ["exact", "standard"])
