@@ -105,9 +105,15 @@ def weighs(found: SurvivalResult) -> bool:
 
 
 def log_rank_p(test: LogRankTest) -> str:
-    """Write a log-rank test's P value, and that it is of weights where it is."""
+    """Write a log-rank test's P value for a cell: "P = 0.016", "P = 0.016 (weighted)"."""
     told = p_phrase(test.test.p_value)
     return f"{told} (weighted)" if test.name == WEIGHTED_TEST else told
+
+
+def log_rank_phrase(test: LogRankTest) -> str:
+    """Write the test in a sentence: "log-rank P = 0.016", "weighted log-rank P = 0.016"."""
+    kind = "weighted log-rank" if test.name == WEIGHTED_TEST else "log-rank"
+    return f"{kind} {p_phrase(test.test.p_value)}"
 
 
 def log_rank(found: SurvivalResult, *, by_hospital: bool = False) -> LogRankTest | None:

@@ -1,13 +1,20 @@
-"""A small study's results, written by hand: ten patients against eight, one endpoint each."""
+"""A small study's results, written by hand: ten patients against eight, one endpoint each.
+
+`results` has a matched population, `weighted` a weighted one instead, `both` has both, and
+`competing` tells two causes apart.
+"""
 
 import math
 from dataclasses import replace
+from typing import Any
 
 from protocol.results.model import (
     SCHEMA,
     BalanceRow,
     BinaryResult,
+    CauseResult,
     Coefficient,
+    CompetingResult,
     Confounding,
     CurvePoints,
     Estimate,
@@ -15,6 +22,8 @@ from protocol.results.model import (
     Flow,
     HazardRatio,
     Histogram,
+    IncidenceCurvePoints,
+    IncidencePoint,
     LandmarkContrast,
     LandmarkPoint,
     Leaving,
@@ -235,3 +244,108 @@ def nothing() -> Results:
     full = results()
     flow = Flow(0, (), Pair(0, 0), Pair(0, 0), ())
     return Results(SCHEMA, full.study, flow, None, None, (), (), (), (), (), (), (), ())
+
+
+OVERLAP = PopulationCard(
+    "overlap",
+    "Weighted to the overlap",
+    "effect in patients who could have had either arm (overlap weights)",
+    Pair(10, 8),
+    Pair(9.25, 6.04),
+)
+
+
+def weighted_survival() -> SurvivalResult:
+    """Give the endpoint in weighted patients: a robust ratio, Xie and Liu's test, part weights."""
+    ratio = replace(survival().hazard_ratios[0], method="efron robust", hazard_ratio=0.58)
+    old = replace(
+        COMPARATOR, at_risk=(5.5, 4.75, 4.25, 3.0, 2.5), events=(0.75, 0.5, 0.0, 0.5, 0.0)
+    )
+    return replace(
+        survival("overlap"),
+        curves=Pair(replace(old, censored=(0.0, 0.0, 1.25, 0.0, 2.5)), TREATED),
+        log_rank=(replace(survival().log_rank[0], name="log-rank weighted"),),
+        hazard_ratios=(ratio,),
+        proportional_hazards=(),
+    )
+
+
+def weighted_binary() -> BinaryResult:
+    """Give the outcome without a time in weighted patients: a Wald test and no other."""
+    none = Test(NAN, 1, NAN)
+    return replace(
+        binary(),
+        population="overlap",
+        risk=Pair(0.234, 0.111),
+        risk_difference=Estimate(-0.123, NAN, -0.4, 0.154, 0.384),
+        chi_square=none,
+        chi_square_yates=none,
+        fisher_p=NAN,
+    )
+
+
+def both() -> Results:
+    """Give a study that matches and weighs."""
+    found = results()
+    return replace(
+        found,
+        populations=(*found.populations, OVERLAP),
+        table_one=(*found.table_one, _table_one("overlap")),
+        balance=(*found.balance, _balance("overlap", 0.02)),
+        survival=(*found.survival, weighted_survival()),
+        binary=(*found.binary, weighted_binary()),
+    )
+
+
+def weighted() -> Results:
+    """Give a study that weighs and does not match."""
+    found = both()
+
+    def kept(rows: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(row for row in rows if row.population != "matched")
+
+    return replace(
+        found,
+        designs=(),
+        populations=(found.populations[0], OVERLAP),
+        table_one=kept(found.table_one),
+        balance=kept(found.balance),
+        survival=kept(found.survival),
+        binary=kept(found.binary),
+    )
+
+
+def _incidence(shares: tuple[float, ...], at_risk: tuple[float, ...]) -> IncidenceCurvePoints:
+    days = (100.0, 200.0, 400.0)
+    low, high = tuple(s / 2 for s in shares), tuple(s * 1.5 for s in shares)
+    return IncidenceCurvePoints(days, at_risk, (1.0, 0.0, 1.0), shares, (0.1,) * 3, low, high)
+
+
+def _cause(cause: str, label: str) -> CauseResult:
+    ratio = replace(survival().hazard_ratios[0], hazard_ratio=0.71)
+    old, new = IncidencePoint(365, 365.0, 6.0, 0.2, 0.1, 0.05, 0.45), 0.125
+    return CauseResult(
+        cause=cause,
+        label=label,
+        events=Pair(2, 1),
+        curves=Pair(
+            _incidence((0.1, 0.1, 0.25), (10.0, 9.0, 6.0)),
+            _incidence((0.0, 0.125, 0.125), (8.0, 8.0, 7.0)),
+        ),
+        landmarks=Pair((old,), (replace(old, incidence=new),)),
+        gray=Test(0.7, 1, 0.403),
+        cause_specific=ratio,
+        subdistribution=replace(ratio, method="fine-gray", hazard_ratio=0.82),
+    )
+
+
+def causes(population: str = "matched") -> CompetingResult:
+    """Give two causes; the second has no ratios."""
+    death = replace(_cause("death", "death"), cause_specific=None, subdistribution=None)
+    pair = (_cause("os", "Overall survival"), death)
+    return CompetingResult("os", "Overall survival", population, pair)
+
+
+def competing() -> Results:
+    """Give a study that tells causes apart in all patients and the matched ones."""
+    return replace(results(), competing=(causes("all"), causes()))

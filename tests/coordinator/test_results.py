@@ -23,7 +23,7 @@ from coordinator.results import (
     write_results,
 )
 from protocol.results.model import Pair
-from tests.coordinator.examples import nothing, results
+from tests.coordinator.examples import both, competing, nothing, results
 
 KINDS: dict[str, Any] = {
     "object": dict,
@@ -66,7 +66,10 @@ def _is(value: Any, kind: str) -> bool:
     return isinstance(value, KINDS[kind]) and (kind == "boolean" or not isinstance(value, bool))
 
 
-@pytest.mark.parametrize("found", [results(), nothing()], ids=["results", "nothing"])
+STUDIES = {"matched": results(), "weighted": both(), "causes": competing(), "nothing": nothing()}
+
+
+@pytest.mark.parametrize("found", STUDIES.values(), ids=STUDIES.keys())
 def test_what_is_written_reads_back(found: Any, tmp_path: Path) -> None:
     path = write_results(found, tmp_path)[0]
     # NaN differs from itself, so texts are compared; they tell every double apart.
@@ -94,7 +97,8 @@ def test_the_schema_accepts_results_and_nothing_else() -> None:
     schema: Any = results_schema()
     data = json.loads(results_text(results()))
     assert fits(data, schema, schema)
-    assert fits(json.loads(results_text(nothing())), schema, schema)
+    for other in STUDIES.values():
+        assert fits(json.loads(results_text(other)), schema, schema)
     for path, value in ((("flow", "rows"), 2.5), (("study", "title"), None), (("extra",), 1)):
         broken = json.loads(results_text(results()))
         place = broken
@@ -170,6 +174,39 @@ def test_every_point_of_every_curve(tmp_path: Path) -> None:
     flow = {(row["stage"], row["arm"]): row["n"] for row in rows_of(tmp_path / "flow.csv")}
     assert flow["matched", "New"] == "8"
     assert flow["excluded", ""] == "5"
+
+
+def test_causes_have_rows_of_their_own(tmp_path: Path) -> None:
+    write_results(competing(), tmp_path)
+    rows = [row for row in rows_of(tmp_path / "estimates.csv") if row["cause"]]
+    assert {(row["cause"], row["population"]) for row in rows} == {
+        *(("os", "all"), ("death", "all"), ("os", "matched"), ("death", "matched")),
+    }
+    terms = ("cause-specific hazard ratio", "subdistribution hazard ratio", "Gray's test")
+    found = {row["term"]: row for row in rows if (row["cause"], row["population"]) == ("os", "all")}
+    assert [found[term]["estimate"] for term in terms] == ["0.71", "0.82", ""]
+    assert [found[term]["n"] for term in terms] == ["18", "18", "18"]
+    assert found["Gray's test"]["p_value"] == "0.403"
+    here = found["cumulative incidence"]
+    assert (here["arm"], here["time"], here["estimate"], here["n"], here["events"]) == (
+        *("New", "365.0", "0.125", "8", "1"),
+    )
+    curves = rows_of(tmp_path / "incidence.csv")
+    assert len(curves) == 2 * 2 * 2 * 3
+    assert (curves[2]["cause"], curves[2]["arm"], curves[2]["estimate"]) == ("os", "Old", "0.25")
+
+
+def test_weighted_risks_are_robust_and_have_no_other_tests(tmp_path: Path) -> None:
+    write_results(both(), tmp_path)
+    rows = [row for row in rows_of(tmp_path / "estimates.csv") if row["endpoint"] == "harm"]
+    own = {row["term"]: row for row in rows if row["population"] == "overlap"}
+    assert (own["risk difference"]["method"], own["risk difference"]["p_value"]) == (
+        *("robust", "0.384"),
+    )
+    assert "chi-square test" not in own
+    assert "chi-square test" in {row["term"] for row in rows if row["population"] == "matched"}
+    contrasts = [r for r in rows_of(tmp_path / "estimates.csv") if r["term"].startswith("survival")]
+    assert {r["method"] for r in contrasts if r["population"] == "overlap"} >= {"robust"}
 
 
 def write_half(folder: Path, error: BaseException) -> None:

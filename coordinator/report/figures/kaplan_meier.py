@@ -10,7 +10,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from coordinator.report.choice import hazard_ratio, log_rank, log_rank_p, weighs
+from coordinator.report.choice import hazard_ratio, log_rank, log_rank_phrase, weighs
 from coordinator.report.figures.arms import (
     LOOKS,
     Curve,
@@ -127,7 +127,7 @@ def _headings(sheet: Sheet, found: SurvivalResult) -> None:
     title = shortened(f"{found.label}, %", sheet.width, 9.2, bold=True)
     sheet.text(0, 9.5, title, bold=True, size=9.2)
     hr, test = hazard_ratio(found), log_rank(found)
-    told = [f"log-rank {log_rank_p(test)}"] if test else []
+    told = [log_rank_phrase(test)] if test else []
     if hr:
         ratio = interval(hr.hazard_ratio, hr.conf_low, hr.conf_high)
         told.append(f"hazard ratio {ratio.replace('(', '(95 % CI ')}")

@@ -5,7 +5,7 @@ from coordinator.report.choice import (
     binary_of,
     hazard_ratio,
     log_rank,
-    log_rank_p,
+    log_rank_phrase,
     main_population,
     survival_of,
 )
@@ -104,7 +104,7 @@ def _survival_fact(found: SurvivalResult, unit: str) -> Fact:
     contrast = _last_contrast(found)
     events = f"{count(found.events.treated)} v {count(found.events.comparator)} events"
     test = log_rank(found)
-    p = [f"log-rank {log_rank_p(test)}"] if test else []
+    p = [log_rank_phrase(test)] if test else []
     if contrast is None:
         return Fact(found.label, _short_ratio(found), (*p, events))
     shares = [
@@ -150,7 +150,7 @@ def _hazard_sentence(found: SurvivalResult) -> str:
     if hr is None:
         return f"There is no hazard ratio: {found.not_estimable or 'it was not estimated'}."
     test = log_rank(found)
-    p = f"; log-rank {log_rank_p(test)}" if test else ""
+    p = f"; {log_rank_phrase(test)}" if test else ""
     ends = limits(hr.conf_low, hr.conf_high)
     return f"The hazard ratio is {hr.hazard_ratio:.2f} (95 % CI {ends}{p})."
 

@@ -17,7 +17,7 @@ def propensity_section(results: Results) -> Section:
     if model.stopped:
         told = f"There is no propensity score: {model.stopped}."
         return Section("propensity", "Propensity score", (Text((told,)), *_dropped(model)))
-    blocks: list[Block] = [Text((_model_sentence(model), *_hospital_sentences(model)))]
+    blocks: list[Block] = [Text((_model_sentence(model), *_hospital_sentences(results, model)))]
     if results.overlap is not None and len(results.overlap.edges) > 1:
         blocks.append(_overlap_figure(results, results.overlap))
     blocks += [More("Coefficients of the propensity model", (_coefficients(model),))]
@@ -36,7 +36,7 @@ def _model_sentence(model: Propensity) -> str:
     )
 
 
-def _hospital_sentences(model: Propensity) -> list[str]:
+def _hospital_sentences(results: Results, model: Propensity) -> list[str]:
     said = []
     if model.heterogeneity is not None:
         said.append(
@@ -47,10 +47,15 @@ def _hospital_sentences(model: Propensity) -> list[str]:
         said.append(
             "Whether hospitals treat as many patients as the pooled model predicts for theirs: "
             f"{_test(model.preference)}. A small P says that hospitals have a preference of their "
-            "own beyond the covariates; the analyses stratified by hospital and the matching "
-            "within hospitals allow for it."
+            f"own beyond the covariates; {_allow_for_it(results)}."
         )
     return said
+
+
+def _allow_for_it(results: Results) -> str:
+    if any(design.method == "within-hospital" and not design.reason for design in results.designs):
+        return "the analyses stratified by hospital and the matching within hospitals allow for it"
+    return "the analyses stratified by hospital allow for it"
 
 
 def _test(test: Test) -> str:

@@ -21,7 +21,16 @@ from protocol.results.model import (
     Propensity,
     Results,
 )
-from tests.coordinator.examples import EMPTY, binary, nothing, results, survival
+from tests.coordinator.examples import (
+    EMPTY,
+    binary,
+    both,
+    competing,
+    nothing,
+    results,
+    survival,
+    weighted,
+)
 
 VOID = {"meta", "img", "br", "col", "link"}
 
@@ -117,6 +126,8 @@ def empty_arm() -> Results:
 
 CASES = {
     "full": full(),
+    "weighted": weighted(),
+    "causes": replace(both(), competing=competing().competing),
     "nothing": nothing(),
     "no propensity": replace(results(), propensity=None, overlap=None, designs=(), balance=()),
     "no fit": no_fit(),
