@@ -72,9 +72,11 @@ def population_cell(results: Results, name: str, level: str = "") -> str:
 def size_line(results: Results, found: SurvivalResult | BinaryResult, side: str) -> str:
     """Write an arm's effective sample size as a further line; nothing where there is none.
 
-    A subgroup has none: weights are summed up for whole populations.
+    Weights are summed up for whole populations: a subgroup has no size of its own, nor have those
+    assessed where some are not.
     """
-    sizes = None if found.level else effective(results, found.population)
+    whole = not found.level and getattr(found.unassessed, side) == 0
+    sizes = effective(results, found.population) if whole else None
     return f"\nESS {weight(getattr(sizes, side))}" if sizes else ""
 
 

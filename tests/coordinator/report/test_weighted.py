@@ -12,8 +12,9 @@ from coordinator.report.choice import main_population, weighs, weightings
 from coordinator.report.figures.kaplan_meier import COUNTS, WEIGHTS, arms_of
 from coordinator.report.figures.love import Difference, differences, love
 from coordinator.report.page import report_html
+from coordinator.report.sections.outcomes import size_line
 from coordinator.report.wording import weight
-from protocol.results.model import PopulationCard, Results
+from protocol.results.model import Pair, PopulationCard, Results
 from tests.coordinator.examples import (
     OVERLAP,
     both,
@@ -67,6 +68,15 @@ def test_effective_sizes_stand_beside_the_counts() -> None:
     assert "Intervals of weighted populations are robust." in text
     assert "Weighted to the overlap effect in patients who could have had either arm" in text
     assert "n = 8 ESS 6.0 n = 10 ESS 9.2 0.02" in text
+
+
+def test_a_part_of_the_population_has_no_effective_size() -> None:
+    whole = both().survival[-1]
+    assert size_line(both(), whole, "treated") == "\nESS 6.0"
+    assert size_line(both(), replace(whole, level="stage=I"), "treated") == ""
+    some = replace(whole, unassessed=Pair(3, 0))
+    assert size_line(both(), some, "comparator") == ""
+    assert size_line(both(), some, "treated") == "\nESS 6.0"
 
 
 @pytest.mark.parametrize("told", ["ESS", "robust errors", "Xie", "(weighted)", "Wald) "])
