@@ -35,6 +35,7 @@ from protocol.secagg.site import (
     FIRST_STEP,
     FIRST_TRIP,
     Keyed,
+    TripError,
     accept,
     answer,
     recall,
@@ -178,24 +179,42 @@ class Hospital:
         state, reply = answer(self.state, request, self.known.blocks, own, said)
         return replace(self, state=state), reply
 
-    def accept(
-        self, result: Result, uploads: Uploads, around: dict[bytes, Known] | None = None
-    ) -> "Hospital":
+    def accept(self, result: Result, uploads: Uploads) -> "Hospital":
         """Re-add all uploads, and build on the result only if it is their sum.
-
-        `around` is for parties around one table: what the first has re-added and worked out from
-        a result is the same for all with the same chain.
 
         Raises
         ------
         SumError, SignatureError, TripError
             If the result is not what the uploads add up to.
         """
+        return self.build_on(self.readd(result, uploads))
+
+    def readd(self, result: Result, uploads: Uploads) -> "Readded":
+        """Add all uploads up again, and work out what follows. The same for all of one chain."""
         kept = withheld(self.known.plan, self.known.blocks, self.known.steps)
         checked = recompute(self.known.view, self.known.blocks, uploads, result, kept)
-        return replace(
-            self, state=accept(self.state, checked), known=_shared(self.known, checked, around)
-        )
+        return Readded(self.known.chain, checked, self.known.after(checked))
+
+    def build_on(self, readded: "Readded") -> "Hospital":
+        """Close the trip, if the result lists what this hospital sent.
+
+        Raises
+        ------
+        TripError
+            If it does not, or if the sum was re-added under another chain of results.
+        """
+        if readded.chain != self.known.chain:
+            raise TripError(f"{self.cohort.site}: the sum was re-added under other results")
+        return replace(self, state=accept(self.state, readded.checked), known=readded.known)
+
+
+@dataclass(frozen=True, eq=False)
+class Readded:
+    """A result that was re-added under a chain of results, and what is known after it."""
+
+    chain: bytes
+    checked: Checked
+    known: Known
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,12 +296,3 @@ def _opened(view: View, total: Total | None, said: Mapping[SiteId, bytes]) -> Op
     if total is None:
         return None
     return Opened(total.sums, view.sites, total.patients, total.flags, said)
-
-
-def _shared(known: Known, checked: Checked, around: dict[bytes, Known] | None) -> Known:
-    if around is None:
-        return known.after(checked)
-    name = next_chain(known.chain, checked.result.digest)
-    if name not in around:
-        around[name] = known.after(checked)
-    return around[name]

@@ -11,7 +11,7 @@ from itertools import count
 from protocol.canonical import digest
 from protocol.cohort import Cohort
 from protocol.disclosure import check_federation
-from protocol.party import Hospital, Known, Office, begin
+from protocol.party import Hospital, Office, begin
 from protocol.plan.digest import plan_digest
 from protocol.plan.model import Plan
 from protocol.play import Finished
@@ -96,11 +96,9 @@ def play(plan: Plan, cohorts: Sequence[Cohort], seed: bytes, watch: Watch = _unw
         answered = {site: hospital.reply(request) for site, hospital in hospitals.items()}
         replies = {site: reply for site, (_, reply) in answered.items()}
         office, closed, uploads = office.close(replies, lambda: next(salts))
-        around: dict[bytes, Known] = {}
-        hospitals = {
-            site: hospital.accept(closed.result, uploads, around)
-            for site, (hospital, _) in answered.items()
-        }
+        # Every hospital would add up the same bytes; around one table once is enough for all.
+        readded = next(iter(hospitals.values())).readd(closed.result, uploads)
+        hospitals = {site: hospital.build_on(readded) for site, (hospital, _) in answered.items()}
     return _played(plan, office, tuple(asked), office.known.next.value)
 
 

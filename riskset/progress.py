@@ -21,6 +21,7 @@ STAGES = {
     "describe": "Count and describe patients",
     "local-fit": "Fit the propensity model",
     "score": "Fit the propensity model",
+    "categories": "Match by quota and lottery",
     "coin": "Toss the public coin",
     "overlap": "Match by quota and lottery",
     "slices": "Match by quota and lottery",

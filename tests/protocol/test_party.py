@@ -7,13 +7,13 @@ import pytest
 from protocol.cohort import Cohort
 from protocol.disclosure import DisclosureError
 from protocol.ids import site_id
-from protocol.party import Hospital, Known, StatementError, begin, public_statement, withheld
+from protocol.party import Hospital, StatementError, begin, public_statement, withheld
 from protocol.plan.digest import plan_digest
 from protocol.plan.model import Plan
 from protocol.play import Finished
 from protocol.secagg.messages import RunError, View
 from protocol.secagg.run import NO_DEADLINE, simulate
-from protocol.secagg.site import FIRST_STEP
+from protocol.secagg.site import FIRST_STEP, TripError
 from protocol.secagg.transcript import parameters
 from protocol.steps.lock import Lock
 from tests.federation.cohorts import changed, clinics, small_plan
@@ -70,17 +70,16 @@ def test_what_is_withheld_follows_the_profile() -> None:
 
 
 def test_parties_around_one_table_share_what_they_work_out() -> None:
-    """And only with those who hold the same chain."""
+    """What one has re-added, another gets by itself, and builds on under the same chain only."""
     closing = answered(after(1))
-    around: dict[bytes, Known] = {}
     first, second = list(closing.hospitals.values())[:2]
-    one = first.accept(closing.closed.result, closing.uploads, around)
-    other = second.accept(closing.closed.result, closing.uploads, around)
-    assert one.known is other.known
-    alone = first.accept(closing.closed.result, closing.uploads)
-    assert alone.known is not one.known
-    assert alone.known.chain == one.known.chain
-    assert [s.key() for s in alone.known.steps] == [s.key() for s in one.known.steps]
+    readded = first.readd(closing.closed.result, closing.uploads)
+    other = second.build_on(readded)
+    alone = second.accept(closing.closed.result, closing.uploads)
+    assert alone.known.chain == other.known.chain
+    assert [s.key() for s in alone.known.steps] == [s.key() for s in other.known.steps]
+    with pytest.raises(TripError, match="under other results"):
+        other.build_on(readded)
 
 
 def test_the_lock_carries_no_patients() -> None:
