@@ -20,6 +20,7 @@ from typer.core import TyperGroup
 
 from protocol.canonical import Json
 from protocol.errors import FederationError, ProblemsError
+from site_node.house import STOPPED
 from site_node.terminal import error_json, explained
 
 _FORMAT, _DEBUG = "riskset.format", "riskset.debug"
@@ -69,6 +70,9 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
+        except KeyboardInterrupt:
+            console(error=True).print("stopped; nothing half-done is left behind")
+            raise typer.Exit(STOPPED) from None
         except FederationError as error:
             fail(error)
         except Exception as error:

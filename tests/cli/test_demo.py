@@ -118,6 +118,7 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:
         rest = started.stderr.read()
         assert started.wait(timeout=30) == 130
     assert "Traceback" not in rest
+    assert rest.splitlines()[-1] == "stopped; nothing half-done is left behind"
     assert list(tmp_path.iterdir()) == []
 
 
