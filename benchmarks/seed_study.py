@@ -12,7 +12,7 @@ from benchmarks.timing import Stopwatch, command, median
 from protocol.canonical import digest
 from protocol.disclosure import check_federation
 from protocol.ids import SiteId
-from protocol.party import Hospital, Known, Office, Uploads, begin
+from protocol.party import Hospital, Office, Uploads, begin
 from protocol.plan.digest import plan_digest
 from protocol.play import Finished
 from protocol.results import results
@@ -130,8 +130,8 @@ def _replies(clock: Stopwatch, hospitals: Mapping[SiteId, Hospital], request: Tr
 
 
 def _accepted(answered: Answered, result: Result, uploads: Uploads) -> dict[SiteId, Hospital]:
-    around: dict[bytes, Known] = {}
-    return {s: h.accept(result, uploads, around) for s, (h, _) in answered.items()}
+    readded = next(iter(answered.values()))[0].readd(result, uploads)  # around one table
+    return {s: h.build_on(readded) for s, (h, _) in answered.items()}
 
 
 def _salts() -> Callable[[], bytes]:

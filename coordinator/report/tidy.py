@@ -36,7 +36,14 @@ def tidy_tables(results: Results) -> dict[str, Table]:
         _flow(results),
         _leaving(results),
     )
-    return dict(zip(TABLES, laid_out, strict=True))
+    marked = (_marked(table, results.study.simulated) for table in laid_out)
+    return dict(zip(TABLES, marked, strict=True))
+
+
+def _marked(table: Table, simulated: bool) -> Table:
+    """Say in every row whether all rows of patients were on one machine."""
+    mark = "yes" if simulated else "no"
+    return Table((*table.header, "simulated"), tuple((*row, mark) for row in table.rows))
 
 
 def _curves(results: Results) -> Table:

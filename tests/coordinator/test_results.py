@@ -148,7 +148,9 @@ def test_tables_are_tidy(tmp_path: Path) -> None:
     write_results(results(), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"results.json", *TABLES}
     rows = rows_of(tmp_path / "estimates.csv")
-    assert tuple(rows[0]) == ESTIMATES
+    assert tuple(rows[0]) == (*ESTIMATES, "simulated")
+    for name in TABLES:  # every output of a simulation says so
+        assert {row["simulated"] for row in rows_of(tmp_path / name)} <= {"yes"}
     assert {"term", "estimate", "std_error", "conf_low", "conf_high", "p_value", "n", "events"} <= {
         *rows[0]
     }

@@ -8,6 +8,7 @@ from coordinator.report.choice import (
     log_rank_phrase,
     main_population,
     survival_of,
+    weightings,
 )
 from coordinator.report.wording import (
     count,
@@ -38,6 +39,13 @@ LIMITS = (
 )
 
 
+LOTTERY = (
+    "Who is matched was drawn by lot within bins of the score, so with another coin these figures "
+    "would differ somewhat."
+)
+LOT_FREE = " The weighted population, for which no lot is drawn, shows how much."
+
+
 def answer(results: Results) -> Section:
     """Say what the study found in its main population."""
     population = main_population(results)
@@ -64,8 +72,16 @@ def _found(results: Results, population: PopulationCard) -> list[Block]:
         Facts(tuple(facts)),
         *([Text(tuple(told))] if told else []),
         *([_absolute(results, survival)] if any(map(_has_absolute, survival)) else []),
-        Text(LIMITS, "limits"),
+        Text((*_lots(results, population), *LIMITS), "limits"),
     ]
+
+
+def _lots(results: Results, population: PopulationCard) -> tuple[str, ...]:
+    """Say what a lottery had to do with the answer, where it had."""
+    drawn = any(d.name == population.name and d.imbalance_by_key for d in results.designs)
+    if not drawn:
+        return ()
+    return (LOTTERY + (LOT_FREE if weightings(results) else ""),)
 
 
 def _has_absolute(found: SurvivalResult) -> bool:
