@@ -43,7 +43,7 @@ LOTTERY = (
     "Who is matched was drawn by lot within bins of the score, so with another coin these figures "
     "would differ somewhat."
 )
-LOT_FREE = " The weighted population, for which no lot is drawn, shows how much."
+LOT_FREE = " The weighted population, for which no lot is drawn, stands beside it."
 
 
 def answer(results: Results) -> Section:

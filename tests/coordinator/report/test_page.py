@@ -306,5 +306,5 @@ def test_methods_name_this_study_and_cite_in_order() -> None:
 def test_a_lottery_is_named_beside_the_answer() -> None:
     """And weights as the companion for which no lot is drawn, where the plan has them."""
     assert "was drawn by lot within bins" in report_html(results())
-    assert "no lot is drawn, shows how much" in report_html(both())
+    assert "no lot is drawn, stands beside it" in report_html(both())
     assert "was drawn by lot within bins" not in report_html(weighted())
