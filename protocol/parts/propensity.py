@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from math import sqrt
+from typing import Literal
 
+from protocol.plan.model import Propensity
 from protocol.play import Play, ask
 from protocol.stats import linear
 from protocol.stats.logistic import (
@@ -67,21 +69,29 @@ class Solution:
 
 
 def fit_propensity(model: Model, start: LocalFits) -> Play[Scores | NoFit]:
-    """Fit by maximum likelihood; if the covariates separate the arms, do as the plan says."""
+    """Fit as the plan says: with its penalty, or by maximum likelihood with its fallback."""
     specification = model.plan.propensity
     if specification is None:
         return NoFit("the plan has no propensity model")
+    if specification.penalty != "none":
+        return (yield from _penalised(model, specification, specification.penalty))
     b = start.combined.estimate if start.combined else (0.0,) * model.size
     if largest(b) > MAX_START:
         b = (0.0,) * model.size
     found = yield from newton(model, b)
     if isinstance(found, Scores) or specification.fallback == "stop":
         return found
-    zero = (0.0,) * model.size
-    if specification.fallback == "ridge":
-        ridge = 1.0 / (specification.ridge_prior_sd * specification.ridge_prior_sd)
-        return (yield from newton(model, zero, penalty="ridge", ridge=ridge))
-    return (yield from firth(model))
+    return (yield from _penalised(model, specification, specification.fallback))
+
+
+def _penalised(
+    model: Model, specification: Propensity, penalty: Literal["ridge", "firth"]
+) -> Play[Scores | NoFit]:
+    """Fit with a penalty, from b = 0: finite also where covariates separate the arms."""
+    if penalty == "firth":
+        return (yield from firth(model))
+    ridge = 1.0 / (specification.ridge_prior_sd * specification.ridge_prior_sd)
+    return (yield from newton(model, (0.0,) * model.size, penalty="ridge", ridge=ridge))
 
 
 def newton(

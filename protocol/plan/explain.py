@@ -198,7 +198,7 @@ def _comparable(plan: Plan) -> Section:
         f"One logistic model over all hospitals predicts who is treated, from "
         f"{len(plan.propensity.covariates)} covariates ({columns} columns and an intercept). "
         "Patients with a missing covariate are left out of it.",
-        phrases.fallback(plan.propensity),
+        phrases.fitted(plan.propensity),
     ]
     sentences += [phrases.design(plan, design) for design in plan.designs]
     sentences += [phrases.weighting(weighting) for weighting in plan.weightings]

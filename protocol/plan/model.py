@@ -164,6 +164,11 @@ class Propensity(Part):
     covariates: tuple[Covariate, ...] = Field(
         min_length=1, description="The covariates of the logistic model."
     )
+    penalty: Literal["none", "ridge", "firth"] = Field(
+        default="none",
+        description="A penalty from the start: 'none' fits by maximum likelihood, 'firth' takes "
+        "off the bias of small samples, 'ridge' shrinks standardised coefficients.",
+    )
     fallback: Literal["stop", "ridge", "firth"] = Field(
         default="stop",
         description="What to do if the covariates separate the arms: 'stop' with the reason, or "

@@ -113,8 +113,21 @@ def form(plan: Plan, covariate: Covariate) -> str:
             assert_never(covariate.form)
 
 
-def fallback(model: Propensity) -> str:
-    """Say what happens if covariates separate the arms."""
+def fitted(model: Propensity) -> str:
+    """Say how the model is fitted, and what happens if covariates separate the arms."""
+    match model.penalty:
+        case "ridge":
+            sd = number(model.ridge_prior_sd)
+            return f"It is fitted with a ridge penalty (prior SD {sd} on standardised columns)."
+        case "firth":
+            return "It is fitted with Firth's penalty, which takes off the bias of small samples."
+        case "none":
+            return _fallback(model)
+        case _:
+            assert_never(model.penalty)
+
+
+def _fallback(model: Propensity) -> str:
     found = "If covariates tell the arms apart without error, so that no best fit exists,"
     match model.fallback:
         case "stop":

@@ -49,10 +49,16 @@ def fit_with_hospitals(terms: Terms, played: Played) -> Scores | None:
     return found if isinstance(found, Scores) and found.fit.penalty == "none" else None
 
 
-def _fit_only(terms: Terms, covariates: tuple[Measure, ...]) -> Played:
+def firth_fit(terms: Terms) -> Scores | None:
+    """Fit with Firth's penalty, which has a finite solution for any covariates."""
+    found = _fit_only(terms, terms.covariates, firth=True).findings.scores
+    return found if isinstance(found, Scores) else None
+
+
+def _fit_only(terms: Terms, covariates: tuple[Measure, ...], *, firth: bool = False) -> Played:
     """Play a study of who is treated, and of nothing that came later."""
     few = replace(terms, covariates=covariates, outcomes=(), endings=(), competing=None)
-    return play_case(few, TimeAxis(0, 1), ())
+    return play_case(few, TimeAxis(0, 1), (), firth=firth)
 
 
 def _surplus(played: Played, asked: tuple[Measure, ...]) -> Measure | None:

@@ -15,7 +15,7 @@ from protocol.plan.model import Plan
 from protocol.run import Played
 from protocol.stats.moments import Convention, Moments, Spread, standardiser, variance_ratio
 from protocol.steps.describe import Description
-from tests.reference.fits import fit_with_hospitals, main_fit
+from tests.reference.fits import firth_fit, fit_with_hospitals, main_fit
 from tests.reference.terms import Measure, Terms, measures
 
 Answers = Iterator[tuple[str, Any]]
@@ -47,6 +47,10 @@ def _propensity(terms: Terms, played: Played) -> Answers:
         yield "ps.main.firth", {"coef": fitted["coef"], "se": fitted["se"]}
         return
     yield from _fit("ps.main", fitted)
+    scores = firth_fit(terms)
+    if scores is not None:
+        fitted = _fitted(terms, scores.model.plan, scores)
+        yield "ps.main.firth", {"coef": fitted["coef"], "se": fitted["se"]}
     scores = fit_with_hospitals(terms, played)
     if scores is not None:
         fitted = _fitted(terms, scores.model.plan, scores)

@@ -112,9 +112,14 @@ def play_case(
     axis: TimeAxis,
     chosen: tuple[Selection, ...],
     weightings: tuple[Weighting, ...] = (),
+    *,
+    firth: bool = False,
 ) -> Played:
-    """Play one study over the hospitals of a case."""
+    """Play one study over the hospitals of a case; `firth` penalises the fit from the start."""
     plan = plan_of(terms, axis, chosen, weightings)
+    if firth and plan.propensity is not None:
+        model = plan.propensity.model_copy(update={"penalty": "firth"})
+        plan = plan.model_copy(update={"propensity": model})
     return play(plan, list(cohorts(plan, terms, axis, chosen)), SEED)
 
 

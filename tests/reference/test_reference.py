@@ -21,6 +21,7 @@ HERE = Path(__file__).parent
 COVERED = [
     r"ps\.(n_complete|missing_by_column)",
     r"ps\.(main|site_fe)\.(coef|se|vcov)",
+    r"ps\.main\.firth",
     r"(balance|weights)\.unweighted",
     r"balance\.(ate|sate|att|atc|overlap|matching)",
     r"tests\..*\.(table|risk|t_test)",

@@ -347,3 +347,15 @@ def test_deviance_is_finite_at_far_scores() -> None:
     release = Score(model, far, "none", 0).local(pool(clinics()))
     comparators = int((pool(clinics()).arm == 0).sum())
     assert float(release["deviance"]) == pytest.approx(2 * 300 * comparators)
+
+
+@pytest.mark.parametrize("penalty", ["ridge", "firth"])
+def test_a_plan_can_penalise_from_the_start(penalty: str) -> None:
+    """Also where nothing is separated, and without a trip of maximum likelihood before."""
+    plan = changed(small_plan(), "propensity", penalty=penalty)
+    x, y = rows(plan, clinics())
+    ridge, firth_too = (2.5**-2, False) if penalty == "ridge" else (0.0, True)
+    found = fitted(plan, clinics())
+    assert found.fit.penalty == penalty
+    expected = solve(standardised(x), y, ridge, firth=firth_too)
+    np.testing.assert_allclose(found.b, expected, rtol=1e-6, atol=1e-8)

@@ -100,4 +100,4 @@ def test_order_of_competing_causes_does_not_matter() -> None:
 
 def test_the_seed_study_keeps_its_name() -> None:
     """A new name here means that hospitals have to approve the seed study again."""
-    assert handle(plan_digest(PLAN)) == "loyal-miss-where 8491bbe9"
+    assert handle(plan_digest(PLAN)) == "seat-right-city c25738a5"
