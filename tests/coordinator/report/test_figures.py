@@ -207,7 +207,7 @@ def test_the_largest_difference_is_on_top() -> None:
     after = (replace(before, column="b", smd=0.02),)
     found = differences(rows, after)
     assert [row.label for row in found] == ["b", "d", "a", "c"]
-    assert found[0] == Difference("b", -0.5, 0.02)
+    assert (found[0].label, found[0].before, found[0].matched) == ("b", -0.5, 0.02)
     drawn = love(found)
     plot = drawn.figure.axes[1]
     hollow, filled = (line for line in plot.lines if line.get_marker() in ("o", "s"))
