@@ -14,6 +14,7 @@ from protocol.stats.logistic import (
     MAX_TRIPS,
     Fit,
     LogisticSums,
+    capped,
     diverging,
     largest,
     newton_step,
@@ -133,16 +134,18 @@ def firth(model: Model) -> Play[Scores | NoFit]:
     """Fit with Firth's penalty: finite also where covariates separate the arms.
 
     Two trips an iteration: the information at b, then the score whose leverages use its inverse.
-    Halved when g' I^-1 g, the squared distance still to go, has grown. Where covariates separate
-    the arms completely it closes in linearly, so it may take four times as many iterations.
+    Where covariates separate the arms the information is far from the slope of that score, and
+    plain steps I^-1 g close in slowly; by which factor to correct them is learnt on the way.
 
     References
     ----------
-    Firth (1993), Biometrika 80, 27-38; Heinze and Schemper (2002), Stat. Med. 21, 2409-2419.
+    Firth (1993), Biometrika 80, 27-38; Broyden (1965), Math. Comput. 19, 577-593.
     """
     b = (0.0,) * model.size
-    before: tuple[tuple[float, ...], float] | None = None
-    for iteration in range(4 * MAX_TRIPS):
+    size = range(model.size)
+    factor = tuple(tuple(1.0 if i == j else 0.0 for j in size) for i in size)
+    before: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    for iteration in range(MAX_TRIPS):
         plain = yield from ask(Score(model, b, "firth", 2 * iteration))
         if plain.refused:
             return NoFit(_held_back(model, b))
@@ -151,18 +154,39 @@ def firth(model: Model) -> Play[Scores | NoFit]:
         except linear.NotPositive as singular:
             return NoFit(_collinear(model, singular.column))
         learnt = yield from ask(Score(model, b, "firth", 2 * iteration + 1, inverse))
-        step = newton_step(learnt.sums)
-        if largest(step) < CONVERGED:
+        plain_step = tuple(linear.solve(learnt.sums.information, learnt.sums.score))
+        if largest(plain_step) < CONVERGED:
             trips = 2 * iteration + 2
-            found = Solution(_moved(b, step), learnt.sums.information, trips, "firth")
+            found = Solution(_moved(b, plain_step), learnt.sums.information, trips, "firth")
             return _scores(model, found, learnt)
-        distance = linear.dot(step, learnt.sums.score)
-        if before is not None and distance > before[1]:
-            b = _between(b, before[0])
-            continue
-        before = b, distance
+        if before is not None:
+            factor = _broyden(factor, before[0], _less(before[1], plain_step))
+        step = capped(tuple(linear.dot(row, plain_step) for row in factor))
+        before = step, plain_step
         b = _moved(b, step)
     return NoFit("the fit does not settle within the trips allowed")
+
+
+def _broyden(
+    factor: tuple[tuple[float, ...], ...], step: tuple[float, ...], fall: tuple[float, ...]
+) -> tuple[tuple[float, ...], ...]:
+    """Correct the factor H so that it explains the last step: H y = s (Broyden's good update).
+
+    H + (s - H y) s'H / (s' H y), s the step taken and y by how much the plain step fell by it.
+    """
+    size = range(len(step))
+    moved = tuple(linear.dot(row, fall) for row in factor)
+    across = tuple(linear.dot(step, tuple(factor[i][j] for i in size)) for j in size)
+    scale = linear.dot(step, moved)
+    if scale == 0.0:
+        return factor
+    return tuple(
+        tuple(factor[i][j] + (step[i] - moved[i]) * across[j] / scale for j in size) for i in size
+    )
+
+
+def _less(one: tuple[float, ...], other: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(a - b for a, b in zip(one, other, strict=True))
 
 
 def _moved(b: tuple[float, ...], step: tuple[float, ...]) -> tuple[float, ...]:

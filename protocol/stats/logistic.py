@@ -64,7 +64,11 @@ def newton_step(sums: LogisticSums) -> tuple[float, ...]:
     linear.NotPositive
         If a column is a combination of those before it.
     """
-    step = linear.solve(sums.information, sums.score)
+    return capped(linear.solve(sums.information, sums.score))
+
+
+def capped(step: Sequence[float]) -> tuple[float, ...]:
+    """Shorten a step, as a whole, so that no coefficient moves by more than the cap."""
     longest = largest(step)
     shrink = STEP_CAP / longest if longest > STEP_CAP else 1.0
     return tuple(shrink * move for move in step)
