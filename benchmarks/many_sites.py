@@ -8,11 +8,11 @@ import numpy as np
 from benchmarks.report import Row, Section
 from benchmarks.timing import Took, median, timed
 from protocol.canonical import digest
+from protocol.governance.identity import identity_public
 from protocol.governance.roster import Member, simulated_roster
 from protocol.ids import SiteId, site_id
 from protocol.layout import Layout, count, real
 from protocol.secagg.block import pack, unpack
-from protocol.secagg.keys import identity_public
 from protocol.secagg.masks import add
 from protocol.secagg.messages import Contribution, KeyShare, Run
 from protocol.secagg.run import Gathered, Question, ask, blocks_of

@@ -1,11 +1,9 @@
-"""Identities that sign, and fresh keys that pairs of sites share (SPEC 2.1, 4.2 to 4.5).
+"""Fresh keys of a run, and what pairs of sites share from them (SPEC 4.2 to 4.5).
 
 Every secret comes in as a seed of 32 bytes; where seeds come from is the caller's.
 """
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -13,7 +11,6 @@ from protocol.canonical import SUITE, lp
 from protocol.errors import Exit, FederationError
 
 KEY_SIZE = 32
-SIGNATURE_SIZE = 64
 
 _PRIME = 2**255 - 19
 _LOW_ORDER = frozenset(
@@ -29,51 +26,12 @@ _LOW_ORDER = frozenset(
 zero. Bernstein (2006), "Curve25519: new Diffie-Hellman speed records"; RFC 7748, 7."""
 
 
-class SignatureError(FederationError):
-    """A message is not signed by the party that it names, or was changed on its way."""
-
-    code = "signature"
-    exit = Exit.TAMPERING
-    fix = "do not retry; compare the party's key fingerprint with the roster by telephone"
-
-
 class KeyExchangeError(FederationError):
     """A fresh public key is none that an honest site makes."""
 
     code = "key-exchange"
     exit = Exit.TAMPERING
     fix = "start a new run; if it happens again, ask the named site which software it runs"
-
-
-def identity_public(seed: bytes) -> bytes:
-    """Derive the raw Ed25519 public key (32 bytes) of an identity from its seed."""
-    return _signing(seed).public_key().public_bytes_raw()
-
-
-def sign(seed: bytes, *parts: bytes | str) -> bytes:
-    """Sign lp("SITESUM-1", tag, ...) with an identity; `parts` begins with the tag (SPEC 2.2)."""
-    return _signing(seed).sign(lp(SUITE, *parts))
-
-
-def signed_by(public: bytes, signature: bytes, *parts: bytes | str) -> bool:
-    """Say whether a signature over lp("SITESUM-1", tag, ...) is this key's (RFC 8032, 5.1.7)."""
-    try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, lp(SUITE, *parts))
-    except (InvalidSignature, ValueError):
-        return False
-    return True
-
-
-def require_signed(party: str, public: bytes, signature: bytes, *parts: bytes | str) -> None:
-    """Refuse a message whose signature is not the named party's.
-
-    Raises
-    ------
-    SignatureError
-        If the signature does not verify.
-    """
-    if not signed_by(public, signature, *parts):
-        raise SignatureError(f"a message of kind {parts[0]!r} is not signed by {party}")
 
 
 def ephemeral_public(seed: bytes) -> bytes:
@@ -130,10 +88,6 @@ def shared_secret(seed: bytes, other: bytes) -> bytes:
         return _exchanging(seed).exchange(X25519PublicKey.from_public_bytes(other))
     except ValueError:
         raise KeyExchangeError("a shared secret is all zero: a fresh key has low order") from None
-
-
-def _signing(seed: bytes) -> Ed25519PrivateKey:
-    return Ed25519PrivateKey.from_private_bytes(seed)
 
 
 def _exchanging(seed: bytes) -> X25519PrivateKey:

@@ -11,10 +11,10 @@ from typing import ClassVar, Literal
 
 from protocol.canonical import digest
 from protocol.errors import Exit, FederationError
+from protocol.governance.identity import require_signed
 from protocol.governance.roster import Roster
 from protocol.ids import SiteId
 from protocol.layout import Layout, Release
-from protocol.secagg.keys import require_signed
 from protocol.secagg.transcript import context, step_digest, u32
 
 Parts = tuple[bytes | str, ...]

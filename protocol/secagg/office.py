@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from protocol.governance.identity import sign
 from protocol.ids import SiteId
 from protocol.secagg.block import SumError, Total
-from protocol.secagg.keys import sign
 from protocol.secagg.messages import (
     Block,
     MaskedVector,

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from protocol.canonical import digest
+from protocol.governance.identity import identity_public
 from protocol.governance.roster import Member, simulated_roster
 from protocol.ids import SiteId
 from protocol.layout import Layout
 from protocol.secagg.block import Total
-from protocol.secagg.keys import identity_public
 from protocol.secagg.messages import Block, Contribution, KeyShare, Result, Run, View
 from protocol.secagg.office import by_step, close_trip, open_trip
 from protocol.secagg.result import recompute

@@ -8,17 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from protocol.errors import Exit, FederationError
+from protocol.governance.identity import identity_public, sign
 from protocol.governance.roster import RosterError
 from protocol.ids import SiteId
 from protocol.layout import Release
 from protocol.secagg.block import pack
-from protocol.secagg.keys import (
-    KeyExchangeError,
-    ephemeral_public,
-    identity_public,
-    pair_key,
-    sign,
-)
+from protocol.secagg.keys import KeyExchangeError, ephemeral_public, pair_key
 from protocol.secagg.masks import add_masks
 from protocol.secagg.messages import (
     Block,

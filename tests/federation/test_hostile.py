@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from protocol import party
+from protocol.governance.identity import SignatureError, identity_public
 from protocol.governance.roster import Member, RosterError, simulated_roster
 from protocol.ids import SiteId
 from protocol.party import Hospital, Office, begin
 from protocol.plan.digest import plan_digest
 from protocol.secagg.block import SumError
-from protocol.secagg.keys import SignatureError, identity_public
 from protocol.secagg.masks import add
 from protocol.secagg.messages import KeyShare, MaskedVector, Run, RunError, View
 from protocol.secagg.run import NO_DEADLINE

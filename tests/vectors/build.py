@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from protocol.canonical import digest
+from protocol.governance.identity import identity_public, sign
 from protocol.governance.roster import FIRST, Member, Roster
 from protocol.ids import SiteId
 from protocol.layout import Layout, count, real
-from protocol.secagg.keys import identity_public, sign
 from protocol.secagg.messages import Block, MaskedVector, Run
 from protocol.secagg.setup import agree
 from protocol.secagg.site import Keyed, advertise, mask, receive_keys

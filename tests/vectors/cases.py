@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from protocol.canonical import canonical_json
+from protocol.governance.identity import identity_public, sign
 from protocol.governance.roster import Roster
 from protocol.layout import Layout
-from protocol.secagg.keys import ephemeral_public, identity_public, sign
+from protocol.secagg.keys import ephemeral_public
 from protocol.secagg.masks import CHUNK_BYTES
 from protocol.secagg.messages import Block, Run
 from protocol.secagg.site import Keyed

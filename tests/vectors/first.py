@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from protocol.errors import FederationError
+from protocol.governance import identity
 from protocol.governance.roster import Roster
 from protocol.ids import SiteId
 from protocol.layout import Field, Layout
@@ -111,13 +112,13 @@ def case_x25519(given: Given) -> Any:
 def case_sign(given: Given) -> Any:
     # The RFC's messages carry no tag, as all of ours do: the library is asked itself.
     secret = Ed25519PrivateKey.from_private_bytes(raw(given["seed"]))
-    public = keys.identity_public(raw(given["seed"]))
+    public = identity.identity_public(raw(given["seed"]))
     return {"public": public.hex(), "signature": secret.sign(raw(given["message"])).hex()}
 
 
 def case_signature(given: Given) -> Any:
     parts = tuple(raw(part) for part in given["parts"])
-    keys.require_signed("a site", raw(given["public"]), raw(given["signature"]), *parts)
+    identity.require_signed("a site", raw(given["public"]), raw(given["signature"]), *parts)
     return True
 
 
@@ -151,7 +152,7 @@ def case_setup(given: Given) -> Any:
     )
     eks = {SiteId(s): keys.ephemeral_public(raw(x)) for s, x in given["fresh_seeds"].items()}
     signatures = {
-        site: keys.sign(raw(seed), "setup", ctx, site, eks[SiteId(site)]).hex()
+        site: identity.sign(raw(seed), "setup", ctx, site, eks[SiteId(site)]).hex()
         for site, seed in given["identity_seeds"].items()
     }
     return {

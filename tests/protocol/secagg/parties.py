@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from protocol.canonical import digest
+from protocol.governance.identity import identity_public
 from protocol.governance.roster import FIRST, Member, Roster
 from protocol.ids import SiteId
 from protocol.layout import Layout, count, real
-from protocol.secagg.keys import identity_public
 from protocol.secagg.messages import Block, Contribution, Reply, Run, Trip
 from protocol.secagg.office import open_trip
 from protocol.secagg.run import Gathered, Question, Seeds, blocks_of, gather

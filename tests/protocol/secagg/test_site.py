@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from protocol.governance.identity import SignatureError, sign
 from protocol.governance.roster import RosterError
 from protocol.ids import SiteId
 from protocol.layout import ReleaseError
 from protocol.secagg.encoding import CapacityError
-from protocol.secagg.keys import KeyExchangeError, SignatureError, sign
+from protocol.secagg.keys import KeyExchangeError
 from protocol.secagg.messages import Block, Contribution, Run, RunError, Trip
 from protocol.secagg.office import by_step, close_trip
 from protocol.secagg.result import Checked, recompute

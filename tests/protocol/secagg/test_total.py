@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.errors import FederationError
+from protocol.governance.identity import SignatureError, identity_public, sign
 from protocol.governance.roster import Member
 from protocol.ids import SiteId
 from protocol.layout import Layout, count, real
 from protocol.secagg.block import SumError, unpack
 from protocol.secagg.encoding import Words, decode
-from protocol.secagg.keys import SignatureError, identity_public, sign
 from protocol.secagg.masks import add
 from protocol.secagg.messages import Block, MaskedVector, Result, Run, View, total_digest
 from protocol.secagg.office import by_step, close_trip
