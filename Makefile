@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OUT ?= demo-out
 
-.PHONY: demo test check ready benchmarks lock clean
+.PHONY: demo test check ready benchmarks wire lock clean
 
 demo: $(READY)
 	$(BIN)/riskset demo --out $(OUT)
@@ -18,6 +18,7 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.wire --check
 	$(BIN)/python -m tests.vectors --check
 
 ready: $(READY)
@@ -39,6 +40,10 @@ $(READY): requirements.lock pyproject.toml
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
 	fi
 	@touch $(READY)
+
+# The Python of protocol/wire/federation.proto.
+wire: $(READY)
+	$(BIN)/python -m tests.wire
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

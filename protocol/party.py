@@ -17,11 +17,11 @@ from protocol.plan.model import Plan
 from protocol.play import Answers, Finished, Trip, next_trip
 from protocol.program import Findings, study
 from protocol.question import Answer, Opened
+from protocol.requests import Uploads
 from protocol.secagg.block import Total
 from protocol.secagg.messages import (
     Block,
     Contribution,
-    MaskedVector,
     Reply,
     Result,
     RunError,
@@ -43,8 +43,6 @@ from protocol.secagg.site import (
 )
 from protocol.secagg.transcript import first_chain, next_chain, parameters
 from protocol.steps.plausible import require
-
-Uploads = Mapping[int, Mapping[SiteId, MaskedVector]]
 
 TRIP_LIMIT = 2**30
 """Most bytes that a hospital sends in one trip (SPEC 5.4): far above any study, below its memory.

@@ -1,0 +1,1 @@
+"""Messages as bytes: the schema in `federation.proto`, and the one encoding of each value."""

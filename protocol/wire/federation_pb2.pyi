@@ -1,0 +1,395 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class FromJoiner(_message.Message):
+    __slots__ = ("knock", "proof")
+    KNOCK_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
+    knock: Knock
+    proof: JoinProof
+    def __init__(self, knock: _Optional[_Union[Knock, _Mapping]] = ..., proof: _Optional[_Union[JoinProof, _Mapping]] = ...) -> None: ...
+
+class FromCentre(_message.Message):
+    __slots__ = ("card", "receipt", "denied")
+    CARD_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    DENIED_FIELD_NUMBER: _ClassVar[int]
+    card: CentreCard
+    receipt: JoinReceipt
+    denied: Denied
+    def __init__(self, card: _Optional[_Union[CentreCard, _Mapping]] = ..., receipt: _Optional[_Union[JoinReceipt, _Mapping]] = ..., denied: _Optional[_Union[Denied, _Mapping]] = ...) -> None: ...
+
+class Knock(_message.Message):
+    __slots__ = ("invitation", "nonce", "site", "name", "identity")
+    INVITATION_FIELD_NUMBER: _ClassVar[int]
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    SITE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    invitation: str
+    nonce: bytes
+    site: str
+    name: str
+    identity: bytes
+    def __init__(self, invitation: _Optional[str] = ..., nonce: _Optional[bytes] = ..., site: _Optional[str] = ..., name: _Optional[str] = ..., identity: _Optional[bytes] = ...) -> None: ...
+
+class CentreCard(_message.Message):
+    __slots__ = ("federation", "nonce", "code")
+    FEDERATION_FIELD_NUMBER: _ClassVar[int]
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    federation: bytes
+    nonce: bytes
+    code: bytes
+    def __init__(self, federation: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., code: _Optional[bytes] = ...) -> None: ...
+
+class JoinProof(_message.Message):
+    __slots__ = ("code", "signature")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    code: bytes
+    signature: bytes
+    def __init__(self, code: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class JoinReceipt(_message.Message):
+    __slots__ = ("signature",)
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    signature: bytes
+    def __init__(self, signature: _Optional[bytes] = ...) -> None: ...
+
+class FromSite(_message.Message):
+    __slots__ = ("hello", "proof", "chunk", "pong")
+    HELLO_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    PONG_FIELD_NUMBER: _ClassVar[int]
+    hello: Hello
+    proof: LoginProof
+    chunk: Chunk
+    pong: Pong
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., proof: _Optional[_Union[LoginProof, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ...) -> None: ...
+
+class FromOffice(_message.Message):
+    __slots__ = ("challenge", "welcome", "chunk", "ping", "denied")
+    CHALLENGE_FIELD_NUMBER: _ClassVar[int]
+    WELCOME_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    PING_FIELD_NUMBER: _ClassVar[int]
+    DENIED_FIELD_NUMBER: _ClassVar[int]
+    challenge: Challenge
+    welcome: Welcome
+    chunk: Chunk
+    ping: Ping
+    denied: Denied
+    def __init__(self, challenge: _Optional[_Union[Challenge, _Mapping]] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., denied: _Optional[_Union[Denied, _Mapping]] = ...) -> None: ...
+
+class Hello(_message.Message):
+    __slots__ = ("site", "nonce", "wire", "program", "software")
+    SITE_FIELD_NUMBER: _ClassVar[int]
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    WIRE_FIELD_NUMBER: _ClassVar[int]
+    PROGRAM_FIELD_NUMBER: _ClassVar[int]
+    SOFTWARE_FIELD_NUMBER: _ClassVar[int]
+    site: str
+    nonce: bytes
+    wire: int
+    program: str
+    software: str
+    def __init__(self, site: _Optional[str] = ..., nonce: _Optional[bytes] = ..., wire: _Optional[int] = ..., program: _Optional[str] = ..., software: _Optional[str] = ...) -> None: ...
+
+class Challenge(_message.Message):
+    __slots__ = ("nonce", "signature")
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    nonce: bytes
+    signature: bytes
+    def __init__(self, nonce: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class LoginProof(_message.Message):
+    __slots__ = ("signature",)
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    signature: bytes
+    def __init__(self, signature: _Optional[bytes] = ...) -> None: ...
+
+class Welcome(_message.Message):
+    __slots__ = ("time", "software")
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    SOFTWARE_FIELD_NUMBER: _ClassVar[int]
+    time: int
+    software: str
+    def __init__(self, time: _Optional[int] = ..., software: _Optional[str] = ...) -> None: ...
+
+class Denied(_message.Message):
+    __slots__ = ("code",)
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    def __init__(self, code: _Optional[str] = ...) -> None: ...
+
+class Ping(_message.Message):
+    __slots__ = ("number",)
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    def __init__(self, number: _Optional[int] = ...) -> None: ...
+
+class Pong(_message.Message):
+    __slots__ = ("number",)
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    def __init__(self, number: _Optional[int] = ...) -> None: ...
+
+class Chunk(_message.Message):
+    __slots__ = ("message", "total", "data")
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    message: int
+    total: int
+    data: bytes
+    def __init__(self, message: _Optional[int] = ..., total: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class Request(_message.Message):
+    __slots__ = ("open", "advance", "finish", "abort")
+    OPEN_FIELD_NUMBER: _ClassVar[int]
+    ADVANCE_FIELD_NUMBER: _ClassVar[int]
+    FINISH_FIELD_NUMBER: _ClassVar[int]
+    ABORT_FIELD_NUMBER: _ClassVar[int]
+    open: OpenRun
+    advance: Advance
+    finish: Finish
+    abort: Abort
+    def __init__(self, open: _Optional[_Union[OpenRun, _Mapping]] = ..., advance: _Optional[_Union[Advance, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., abort: _Optional[_Union[Abort, _Mapping]] = ...) -> None: ...
+
+class Reply(_message.Message):
+    __slots__ = ("share", "answer", "done", "refusal")
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    share: KeyShare
+    answer: Answer
+    done: Done
+    refusal: Refusal
+    def __init__(self, share: _Optional[_Union[KeyShare, _Mapping]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ...) -> None: ...
+
+class SignedRoster(_message.Message):
+    __slots__ = ("payload", "signatures")
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURES_FIELD_NUMBER: _ClassVar[int]
+    payload: bytes
+    signatures: _containers.RepeatedCompositeFieldContainer[Signature]
+    def __init__(self, payload: _Optional[bytes] = ..., signatures: _Optional[_Iterable[_Union[Signature, _Mapping]]] = ...) -> None: ...
+
+class Signature(_message.Message):
+    __slots__ = ("key", "signature")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    key: bytes
+    signature: bytes
+    def __init__(self, key: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class Consent(_message.Message):
+    __slots__ = ("site", "signature")
+    SITE_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    site: str
+    signature: bytes
+    def __init__(self, site: _Optional[str] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class OpenRun(_message.Message):
+    __slots__ = ("run_id", "plan", "rosters", "epoch", "scheme", "suite", "program", "consents", "signature")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    ROSTERS_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    SCHEME_FIELD_NUMBER: _ClassVar[int]
+    SUITE_FIELD_NUMBER: _ClassVar[int]
+    PROGRAM_FIELD_NUMBER: _ClassVar[int]
+    CONSENTS_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    run_id: bytes
+    plan: bytes
+    rosters: _containers.RepeatedCompositeFieldContainer[SignedRoster]
+    epoch: int
+    scheme: str
+    suite: int
+    program: str
+    consents: _containers.RepeatedCompositeFieldContainer[Consent]
+    signature: bytes
+    def __init__(self, run_id: _Optional[bytes] = ..., plan: _Optional[bytes] = ..., rosters: _Optional[_Iterable[_Union[SignedRoster, _Mapping]]] = ..., epoch: _Optional[int] = ..., scheme: _Optional[str] = ..., suite: _Optional[int] = ..., program: _Optional[str] = ..., consents: _Optional[_Iterable[_Union[Consent, _Mapping]]] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class KeyShare(_message.Message):
+    __slots__ = ("site", "ek", "signature")
+    SITE_FIELD_NUMBER: _ClassVar[int]
+    EK_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    site: str
+    ek: bytes
+    signature: bytes
+    def __init__(self, site: _Optional[str] = ..., ek: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class Advance(_message.Message):
+    __slots__ = ("keys", "closed", "trip")
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    CLOSED_FIELD_NUMBER: _ClassVar[int]
+    TRIP_FIELD_NUMBER: _ClassVar[int]
+    keys: _containers.RepeatedCompositeFieldContainer[KeyShare]
+    closed: ClosedTrip
+    trip: Trip
+    def __init__(self, keys: _Optional[_Iterable[_Union[KeyShare, _Mapping]]] = ..., closed: _Optional[_Union[ClosedTrip, _Mapping]] = ..., trip: _Optional[_Union[Trip, _Mapping]] = ...) -> None: ...
+
+class Finish(_message.Message):
+    __slots__ = ("closed",)
+    CLOSED_FIELD_NUMBER: _ClassVar[int]
+    closed: ClosedTrip
+    def __init__(self, closed: _Optional[_Union[ClosedTrip, _Mapping]] = ...) -> None: ...
+
+class Abort(_message.Message):
+    __slots__ = ("ctx", "signature")
+    CTX_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    ctx: bytes
+    signature: bytes
+    def __init__(self, ctx: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class ClosedTrip(_message.Message):
+    __slots__ = ("result", "uploads")
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    UPLOADS_FIELD_NUMBER: _ClassVar[int]
+    result: Result
+    uploads: _containers.RepeatedCompositeFieldContainer[MaskedVector]
+    def __init__(self, result: _Optional[_Union[Result, _Mapping]] = ..., uploads: _Optional[_Iterable[_Union[MaskedVector, _Mapping]]] = ...) -> None: ...
+
+class Trip(_message.Message):
+    __slots__ = ("ctx", "transcript", "trip", "steps", "chain", "deadline", "signature")
+    CTX_FIELD_NUMBER: _ClassVar[int]
+    TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
+    TRIP_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    CHAIN_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    ctx: bytes
+    transcript: bytes
+    trip: int
+    steps: _containers.RepeatedCompositeFieldContainer[AskedStep]
+    chain: bytes
+    deadline: str
+    signature: bytes
+    def __init__(self, ctx: _Optional[bytes] = ..., transcript: _Optional[bytes] = ..., trip: _Optional[int] = ..., steps: _Optional[_Iterable[_Union[AskedStep, _Mapping]]] = ..., chain: _Optional[bytes] = ..., deadline: _Optional[str] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class AskedStep(_message.Message):
+    __slots__ = ("step", "kind")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    step: int
+    kind: str
+    def __init__(self, step: _Optional[int] = ..., kind: _Optional[str] = ...) -> None: ...
+
+class MaskedVector(_message.Message):
+    __slots__ = ("site", "step", "sd", "words", "signature")
+    SITE_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    SD_FIELD_NUMBER: _ClassVar[int]
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    site: str
+    step: int
+    sd: bytes
+    words: bytes
+    signature: bytes
+    def __init__(self, site: _Optional[str] = ..., step: _Optional[int] = ..., sd: _Optional[bytes] = ..., words: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class Statement(_message.Message):
+    __slots__ = ("site", "trip", "data", "signature")
+    SITE_FIELD_NUMBER: _ClassVar[int]
+    TRIP_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    site: str
+    trip: int
+    data: bytes
+    signature: bytes
+    def __init__(self, site: _Optional[str] = ..., trip: _Optional[int] = ..., data: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class Answer(_message.Message):
+    __slots__ = ("site", "trip", "vectors", "statement")
+    SITE_FIELD_NUMBER: _ClassVar[int]
+    TRIP_FIELD_NUMBER: _ClassVar[int]
+    VECTORS_FIELD_NUMBER: _ClassVar[int]
+    STATEMENT_FIELD_NUMBER: _ClassVar[int]
+    site: str
+    trip: int
+    vectors: _containers.RepeatedCompositeFieldContainer[MaskedVector]
+    statement: Statement
+    def __init__(self, site: _Optional[str] = ..., trip: _Optional[int] = ..., vectors: _Optional[_Iterable[_Union[MaskedVector, _Mapping]]] = ..., statement: _Optional[_Union[Statement, _Mapping]] = ...) -> None: ...
+
+class Upload(_message.Message):
+    __slots__ = ("site", "sha256", "signature")
+    SITE_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    site: str
+    sha256: bytes
+    signature: bytes
+    def __init__(self, site: _Optional[str] = ..., sha256: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class StepResult(_message.Message):
+    __slots__ = ("step", "sd", "total_digest", "uploads")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    SD_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    UPLOADS_FIELD_NUMBER: _ClassVar[int]
+    step: int
+    sd: bytes
+    total_digest: bytes
+    uploads: _containers.RepeatedCompositeFieldContainer[Upload]
+    def __init__(self, step: _Optional[int] = ..., sd: _Optional[bytes] = ..., total_digest: _Optional[bytes] = ..., uploads: _Optional[_Iterable[_Union[Upload, _Mapping]]] = ...) -> None: ...
+
+class Result(_message.Message):
+    __slots__ = ("ctx", "transcript", "trip", "steps", "statements", "signature")
+    CTX_FIELD_NUMBER: _ClassVar[int]
+    TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
+    TRIP_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    STATEMENTS_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    ctx: bytes
+    transcript: bytes
+    trip: int
+    steps: _containers.RepeatedCompositeFieldContainer[StepResult]
+    statements: _containers.RepeatedCompositeFieldContainer[Statement]
+    signature: bytes
+    def __init__(self, ctx: _Optional[bytes] = ..., transcript: _Optional[bytes] = ..., trip: _Optional[int] = ..., steps: _Optional[_Iterable[_Union[StepResult, _Mapping]]] = ..., statements: _Optional[_Iterable[_Union[Statement, _Mapping]]] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class Done(_message.Message):
+    __slots__ = ("site", "ctx", "state", "chain", "signature")
+    SITE_FIELD_NUMBER: _ClassVar[int]
+    CTX_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    CHAIN_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    site: str
+    ctx: bytes
+    state: str
+    chain: bytes
+    signature: bytes
+    def __init__(self, site: _Optional[str] = ..., ctx: _Optional[bytes] = ..., state: _Optional[str] = ..., chain: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class Refusal(_message.Message):
+    __slots__ = ("site", "ctx", "request", "code", "signature")
+    SITE_FIELD_NUMBER: _ClassVar[int]
+    CTX_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    site: str
+    ctx: bytes
+    request: bytes
+    code: str
+    signature: bytes
+    def __init__(self, site: _Optional[str] = ..., ctx: _Optional[bytes] = ..., request: _Optional[bytes] = ..., code: _Optional[str] = ..., signature: _Optional[bytes] = ...) -> None: ...
