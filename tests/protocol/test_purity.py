@@ -45,9 +45,11 @@ PURE_IMPORTS = {
 GENERATED = ("protocol/wire/federation_pb2.py", "protocol/wire/federation_pb2_grpc.py")
 """Made from federation.proto by the tools of protobuf and gRPC; CI makes them again."""
 
-LAZY_IMPORTS = {("protocol/steps/local.py", "sklearn"), ("protocol/wire/codec.py", "google")}
-"""A hospital's own fit, imported where it is run: it reads nothing and its seed is not used; and
-protobuf, which turns values into bytes."""
+LAZY_IMPORTS = {("protocol/steps/local.py", "sklearn")}
+"""A hospital's own fit, imported where it is run: it reads nothing and its seed is not used."""
+
+ENCODING = {("protocol/wire/codec.py", "google")}
+"""Protobuf, which turns values into bytes and bytes into values."""
 
 SEEDED = {("protocol/forecast.py", "random")}
 """Made-up patients, drawn by a generator that the caller seeds and hands in."""
@@ -110,7 +112,7 @@ def imports(node: ast.AST) -> Iterator[str]:
 def impurities(module: str, tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         for name in imports(node):
-            if name not in PURE_IMPORTS and (module, name) not in LAZY_IMPORTS:
+            if name not in PURE_IMPORTS and (module, name) not in LAZY_IMPORTS | ENCODING:
                 yield f"import {name}"
         match node:
             case ast.Call(func=ast.Name(id=name)) if name in IMPURE_CALLS:
