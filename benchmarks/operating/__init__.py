@@ -1,0 +1,1 @@
+"""How the estimators do over many simulated studies of the seed study's size."""
