@@ -20,7 +20,8 @@ from protocol.plan.model import Plan
 from protocol.results import Results, results
 from protocol.run import Watch, play
 from site_node.data.check import read_extract
-from site_node.data.mapping import SiteMapping, read_mapping
+from site_node.data.mapping import read_mapping
+from site_node.data.mapping_model import SiteMapping
 
 SECRET_SIZE = 32
 _RENAME = "name each file after its hospital, such as lyon.csv"

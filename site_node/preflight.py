@@ -12,7 +12,8 @@ from protocol.cohort import Cohort, event_status, reasons
 from protocol.disclosure import DisclosureError, check_hospital
 from protocol.errors import Problem
 from protocol.plan.model import Plan, TimeToEvent
-from site_node.data.check import Reading, Violation
+from site_node.data.check import Reading
+from site_node.data.tally import Violation
 from site_node.terminal import table
 
 _EFFECTS = {

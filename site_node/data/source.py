@@ -1,8 +1,8 @@
 """Reads a CSV file as blocks of whole records, and refuses every file that could be misread.
 
-The dialect is RFC 4180 in UTF-8: commas, double quotes, LF or CRLF. Spreadsheets and parsers guess
-when a file is not like that; here each deviation is an error with its line. What the fields mean
-is left to `values`.
+The dialect is RFC 4180: double quotes, LF or CRLF; encoding and separator are stated, UTF-8 and a
+comma unless they are. Spreadsheets and parsers guess when a file is not like that; here each
+deviation is an error with its line. What the fields mean is left to `values`.
 """
 
 import csv
@@ -10,13 +10,14 @@ import io
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO, Literal, NoReturn
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from protocol.errors import Problem, ProblemsError
+from site_node.data.encoding import Bytes, Encoding, as_utf_8
 
 BLOCK_BYTES = 8 << 20
 """How much of a file is in memory as text at once."""
@@ -24,21 +25,34 @@ BLOCK_BYTES = 8 << 20
 MAX_FIELD_BYTES = 10_000
 MAX_RECORD_BYTES = 1 << 20
 
-_LINE_FEED, _RETURN, _QUOTE, _COMMA = b'\n\r",'
-_BEFORE_QUOTED = b'",\n'
-_AFTER_QUOTED = b'",\n\r'
+_LINE_FEED, _RETURN, _QUOTE = b'\n\r"'
 _UTF_8_MARK = b"\xef\xbb\xbf"
-_UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
-_TO_UTF_8 = "save the file as 'CSV UTF-8', or convert it: iconv -f WINDOWS-1252 -t UTF-8"
+_TO_UTF_8 = (
+    "save the file as 'CSV UTF-8', or state its encoding in a mapping file, such as "
+    '[file] encoding = "windows-1252"'
+)
+_TO_TEXT = (
+    "save the file as 'CSV UTF-8', or say [file] encoding = \"utf-16\" in a mapping file if it is "
+    "text"
+)
 _TO_QUOTES = (
-    "put a field that holds a comma, a line break or a quotation mark in quotation marks, and "
+    "put a field that holds a separator, a line break or a quotation mark in quotation marks, and "
     "write a mark inside it twice"
 )
-_TO_WHOLE = "write every line with all its fields, and quote fields that hold a comma"
+_TO_WHOLE = "write every line with all its fields, and quote fields that hold the separator"
 _TO_LINES = "save the file with line ends LF or CRLF"
 
 Flags = NDArray[np.bool_]
+Separator = Literal[",", ";", "\t", "|"]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How the text of a file is written."""
+
+    encoding: Encoding = "utf-8"
+    separator: Separator = ","
 
 
 @dataclass(frozen=True)
@@ -64,6 +78,7 @@ def read_blocks(
     choose: Choose,
     row_by_row: Collection[str] = (),
     block_bytes: int = BLOCK_BYTES,
+    dialect: Dialect = Dialect(),
 ) -> Iterator[Block]:
     """Read some columns of a CSV file, one block of rows after the other.
 
@@ -78,7 +93,8 @@ def read_blocks(
     """
     subject = str(path)
     with _opened(path) as file:
-        records = _whole_records(subject, file, block_bytes)
+        text = as_utf_8(subject, file, dialect.encoding)
+        records = _whole_records(subject, text, block_bytes, dialect.separator)
         first = next(records, None)
         if first is None:
             _refuse(subject, "the file", "is empty", "export the extract again, with its header")
@@ -96,6 +112,7 @@ class _Lines:
     subject: str
     first: int
     text: bytes
+    separator: Separator
 
     def refuse(self, at: int, rule: str, fix: str) -> NoReturn:
         """Refuse the file for what stands at a byte of the text."""
@@ -121,7 +138,9 @@ def _opened(path: Path) -> BinaryIO:
         _refuse(subject, "the file", "cannot be opened", again)
 
 
-def _whole_records(subject: str, file: BinaryIO, block_bytes: int) -> Iterator[_Lines]:
+def _whole_records(
+    subject: str, file: Bytes, block_bytes: int, separator: Separator
+) -> Iterator[_Lines]:
     """Cut a file where records end. The header comes alone; blank lines at the end are dropped."""
     line, carried, more = 1, b"", True
     while more:
@@ -132,16 +151,16 @@ def _whole_records(subject: str, file: BinaryIO, block_bytes: int) -> Iterator[_
         if end and line == 1:
             cut = _end_of_first_record(text[:end])
             header = _ended(text[:cut].removeprefix(_UTF_8_MARK))
-            yield _checked(_Lines(subject, line, header))
+            yield _checked(_Lines(subject, line, header, separator))
             line += header.count(b"\n")
             text, end = text[cut:], end - cut
         if end > 0:
             whole = _ended(text[:end])
-            yield _checked(_Lines(subject, line, whole))
+            yield _checked(_Lines(subject, line, whole, separator))
             line += whole.count(b"\n")
         carried = text[end:]
         if len(carried) > MAX_RECORD_BYTES:
-            _too_long(_Lines(subject, line, carried), 0)
+            _too_long(_Lines(subject, line, carried, separator), 0)
 
 
 def _ended(text: bytes) -> bytes:
@@ -182,7 +201,7 @@ def _checked(lines: _Lines) -> _Lines:
     text = lines.text
     if 0 in text:
         rule = "holds a NUL byte, as UTF-16 text and spreadsheet files do"
-        lines.refuse(text.index(0), rule, "save the file as 'CSV UTF-8'")
+        lines.refuse(text.index(0), rule, _TO_TEXT)
     try:
         text.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -199,9 +218,10 @@ def _check_quotes(lines: _Lines) -> None:
     array = np.frombuffer(lines.text, dtype=np.uint8)
     marks = np.flatnonzero(array == _QUOTE)
     opening, closing = marks[0::2], marks[1::2]
+    before = [_QUOTE, _LINE_FEED, ord(lines.separator)]
     # At the first byte, -1 looks at the last one, which is a line feed.
-    good_opening = np.isin(array[opening - 1], list(_BEFORE_QUOTED))
-    good_closing = np.isin(array[closing + 1 - len(array)], list(_AFTER_QUOTED))
+    good_opening = np.isin(array[opening - 1], before)
+    good_closing = np.isin(array[closing + 1 - len(array)], [*before, _RETURN])
     bad = np.concatenate([opening[~good_opening], closing[~good_closing]])
     if len(bad):
         lines.refuse(int(bad.min()), "has a quotation mark within a field", _TO_QUOTES)
@@ -220,8 +240,8 @@ def _check_returns(lines: _Lines) -> None:
 def _check_fields(lines: _Lines, width: int) -> None:
     """Refuse records with more or fewer fields than the header, and overlong fields."""
     array = np.frombuffer(lines.text, dtype=np.uint8)
-    separator = ((array == _COMMA) | (array == _LINE_FEED)) & _outside_quotes(lines.text)
-    ends = np.flatnonzero(separator)
+    between = (array == ord(lines.separator)) | (array == _LINE_FEED)
+    ends = np.flatnonzero(between & _outside_quotes(lines.text))
     last_of_record = np.flatnonzero(array[ends] == _LINE_FEED)
     fields = np.diff(last_of_record, prepend=-1)
     ragged = np.flatnonzero(fields != width)
@@ -241,7 +261,8 @@ def _too_long(lines: _Lines, at: int) -> NoReturn:
 
 def _header(lines: _Lines) -> list[str]:
     """Read the names of the columns."""
-    header = next(csv.reader([lines.text.decode("utf-8").removesuffix("\n").removesuffix("\r")]))
+    text = lines.text.decode("utf-8").removesuffix("\n").removesuffix("\r")
+    header = next(csv.reader([text], delimiter=lines.separator))
     if not header:
         lines.refuse(0, "is blank", "begin the file with the names of its columns")
     return header
@@ -252,6 +273,7 @@ def _columns(lines: _Lines, positions: Mapping[str, int], row_by_row: Collection
     whole = {position for name, position in positions.items() if name in row_by_row}
     frame = pd.read_csv(
         io.BytesIO(lines.text),
+        sep=lines.separator,
         header=None,
         usecols=sorted(set(positions.values())),
         # As categories each distinct spelling is one Python string, however often it occurs.

@@ -12,8 +12,9 @@ from protocol.cohort import Extract
 from protocol.errors import ProblemsError
 from protocol.plan.model import Plan
 from protocol.plan.read import read_plan
-from site_node.data.check import ROWS_SHOWN, inspect_extract, read_extract
-from site_node.data.mapping import SiteMapping
+from site_node.data.check import inspect_extract, read_extract
+from site_node.data.mapping_model import SiteMapping
+from site_node.data.tally import ROWS_SHOWN
 from site_node.terminal import error_text
 
 Write = Callable[[str | bytes], Path]

@@ -4,7 +4,9 @@ import pytest
 
 from protocol.errors import ProblemsError
 from protocol.plan.model import Plan
-from site_node.data.mapping import ID, SiteMapping, choose_columns, read_mapping
+from site_node.data.header import ID, choose_columns
+from site_node.data.mapping import read_mapping
+from site_node.data.mapping_model import SiteMapping
 
 GOOD = """
 id = "Fallnummer"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from protocol.plan.model import Binary, Category, Number, Time
 from site_node.data.source import Column
-from site_node.data.values import AnyVariable, Rule, type_column
+from site_node.data.values import AnyVariable, Notation, Rule, type_column
 
 
 def number(kind: Literal["integer", "number"], low: float = -1e6, high: float = 1e6) -> Number:
@@ -27,7 +27,9 @@ def judge(
     variable: AnyVariable, text: str, spellings: dict[str, str] | None = None
 ) -> float | Rule:
     """The value of one spelling, or the rule that it breaks."""
-    typed = type_column(variable, Column([text], np.zeros(1, np.int8)), spellings or {})
+    typed = type_column(
+        variable, Column([text], np.zeros(1, np.int8)), Notation(levels=spellings or {})
+    )
     if typed.rules[0] == Rule.FINE:
         return float(typed.values[0])
     missing = np.isnan(typed.values[0]) if isinstance(variable, Number) else typed.values[0] == -1
@@ -169,6 +171,6 @@ def test_any_text_gets_a_value_or_a_rule(text: str) -> None:
 
 def test_columns_have_the_types_of_an_extract() -> None:
     column = Column(["", "1"], np.array([1, 0, 1], np.int8))
-    types = [type_column(v, column, {}).values.dtype.name for v in (number("number"), TIME, DEAD)]
+    types = [type_column(v, column).values.dtype.name for v in (number("number"), TIME, DEAD)]
     assert types == ["float64", "int32", "int8"]
-    assert type_column(STAGE, Column(["I"], np.zeros(1, np.int8)), {}).values.dtype == np.int16
+    assert type_column(STAGE, Column(["I"], np.zeros(1, np.int8))).values.dtype == np.int16
