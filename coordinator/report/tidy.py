@@ -16,6 +16,7 @@ TABLES = (
     "curves.csv",
     "incidence.csv",
     "table1.csv",
+    "table1_tests.csv",
     "balance.csv",
     "propensity.csv",
     "flow.csv",
@@ -31,6 +32,7 @@ def tidy_tables(results: Results) -> dict[str, Table]:
         _curves(results),
         _incidence(results),
         _table_one(results),
+        _arm_tests(results),
         _balance(results),
         _propensity(results),
         _flow(results),
@@ -122,6 +124,19 @@ def _table_one(results: Results) -> Table:
         for table in results.table_one
         for row in table.rows
         for arm, one in ((arms.comparator, row.arms.comparator), (arms.treated, row.arms.treated))
+    ]
+    return Table(header, tuple(rows))
+
+
+def _arm_tests(results: Results) -> Table:
+    header = ("population", "variable", "method", "statistic", "df", "p_value", "quoted")
+    rows: list[tuple[Cell, ...]] = [
+        (
+            *(table.population, test.variable, test.method, test.statistic, test.df),
+            *(test.p_value, "yes" if test.quoted else "no"),
+        )
+        for table in results.table_one
+        for test in table.tests
     ]
     return Table(header, tuple(rows))
 

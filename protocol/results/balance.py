@@ -9,6 +9,7 @@ from protocol.plan.columns import (
     number_column,
 )
 from protocol.plan.model import Binary, Category, Number, levels
+from protocol.results.comparisons import arm_tests
 from protocol.results.model import BalanceRow, Pair, Summary, TableOne, TableRow, Test
 from protocol.stats.distributions import ChiSquare
 from protocol.stats.moments import (
@@ -29,8 +30,14 @@ def test(found: ChiSquare) -> Test:
     return Test(found.statistic, found.df, found.p_value)
 
 
-def table_one(name: str, here: Description, before: Description) -> TableOne:
-    """Lay out Table 1 of a population; SMDs are standardised by SDs before matching."""
+def table_one(
+    name: str, here: Description, before: Description, *, tested: bool = False
+) -> TableOne:
+    """Lay out Table 1 of a population; SMDs are standardised by SDs before matching.
+
+    Arms are `tested` only where nothing made them comparable: after matching or weighting a test
+    would take patients as independent who are not, and speak of the smaller sample.
+    """
     rows: list[TableRow] = []
     for variable in described(here.plan):
         if isinstance(variable, Number):
@@ -38,7 +45,8 @@ def table_one(name: str, here: Description, before: Description) -> TableOne:
         else:
             names = levels(variable)[1:] if isinstance(variable, Binary) else levels(variable)
             rows += [_level_row(variable, level, here, before) for level in names]
-    return TableOne(name, Pair(*here.patients), tuple(rows))
+    tests = arm_tests(here) if tested else ()
+    return TableOne(name, Pair(*here.patients), tuple(rows), tests)
 
 
 def balance(name: str, here: Description, before: Description) -> list[BalanceRow]:
@@ -89,7 +97,6 @@ def _number_row(variable: Number, here: Description, before: Description) -> Tab
         number=True,
         arms=Pair(summary(0), summary(1)),
         smd=_smd(what, here, before),
-        test=None,
     )
 
 
@@ -112,7 +119,6 @@ def _level_row(
         number=False,
         arms=Pair(summary(0), summary(1)),
         smd=_smd(what, here, before),
-        test=None,
     )
 
 

@@ -84,7 +84,10 @@ def results(played: Played) -> Results:
         designs=tuple(_design(played, made) for made in findings.designs),
         populations=tuple(_population(played, population) for population in findings.populations),
         left_out=tuple(LeftOut(one.name, one.reason) for one in findings.left_out),
-        table_one=tuple(table_one(name, here, before) for name, here in described.items()),
+        table_one=tuple(
+            table_one(name, here, before, tested=name in _as_they_are(plan))
+            for name, here in described.items()
+        ),
         balance=tuple(r for name, here in described.items() for r in balance(name, here, before)),
         survival=tuple(result for result in found if result is not None),
         binary=tuple(result for result in outcomes if result is not None),
@@ -106,6 +109,12 @@ def _described(findings: Findings, record: Record) -> dict[str, Description]:
     names = ["complete", *(p.name for p in findings.populations if p.name != "complete")]
     found = {name: record.get("describe/1", name) for name in names}
     return {name: here for name, here in found.items() if here is not None}
+
+
+def _as_they_are(plan: Plan) -> tuple[str, ...]:
+    """Name the populations whose arms nothing made comparable, and whose patients count alike."""
+    chosen = (one.name for one in plan.populations if one.weight is None)
+    return ("complete", "all", *chosen)
 
 
 def _card(played: Played) -> StudyCard:

@@ -114,16 +114,31 @@ class TableRow:
     number: bool
     arms: Pair[Summary]
     smd: float
-    test: Test | None
+
+
+@dataclass(frozen=True)
+class ArmTest:
+    """A test of one variable of Table 1 between the arms; `quoted` marks the one for the table.
+
+    `statistic` and `df` do not exist for exact tests, nor `df` for ranks (W of the treated).
+    """
+
+    variable: str
+    method: str
+    statistic: float
+    df: float
+    p_value: float
+    quoted: bool
 
 
 @dataclass(frozen=True)
 class TableOne:
-    """Table 1 of one population."""
+    """Table 1 of one population; `tests` only where nothing made the arms comparable."""
 
     population: str
     patients: Pair[int]
     rows: tuple[TableRow, ...]
+    tests: tuple[ArmTest, ...] = ()
 
 
 @dataclass(frozen=True)

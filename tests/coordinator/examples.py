@@ -10,6 +10,7 @@ from typing import Any
 
 from protocol.results.model import (
     SCHEMA,
+    ArmTest,
     BalanceRow,
     BinaryResult,
     CauseResult,
@@ -155,12 +156,19 @@ def _row(variable: str, level: str = "") -> TableRow:
     mean, share = (60.5, NAN) if number else (NAN, 0.5)
     one = Summary(5, 1, mean, 9.0 if number else NAN, 55.0, 60.0, 66.0, share)
     unit = "year" if number else ""
-    return TableRow(variable, variable.title(), level, unit, number, Pair(one, one), -0.2, None)
+    return TableRow(variable, variable.title(), level, unit, number, Pair(one, one), -0.2)
 
 
 def _table_one(population: str) -> TableOne:
     rows = (_row("age"), _row("stage", "I"), _row("stage", "II"))
-    return TableOne(population, Pair(12, 8), rows)
+    if population != "complete":
+        return TableOne(population, Pair(12, 8), rows)
+    tests = (
+        ArmTest("age", "Welch's t test", -1.5, 14.2, 0.16, True),
+        ArmTest("age", "Mann-Whitney", 31.0, NAN, 0.19, False),
+        ArmTest("stage", "Fisher's exact test", NAN, NAN, 0.04, True),
+    )
+    return TableOne(population, Pair(12, 8), rows, tests)
 
 
 def _balance(population: str, smd: float) -> BalanceRow:

@@ -5,7 +5,7 @@ import math
 from coordinator.report.blocks import Block, Figure, More, Row, Section, Table, Text
 from coordinator.report.choice import effective, main_population, population_label
 from coordinator.report.figures.flow import flow as drawn_flow
-from coordinator.report.wording import count, decimal, percent, weight
+from coordinator.report.wording import count, decimal, list_of, p_value, percent, weight
 from protocol.results.model import Pair, Results, Summary, TableOne, TableRow
 
 ABSENT = "–"
@@ -91,11 +91,11 @@ def _table_one(results: Results, before: TableOne, after: TableOne | None) -> Ta
     for table in shown:
         own = population_label(results, table.population)
         label = f"Before {_way(results, after)}" if table is before else own
-        groups.append((label, 3))
+        groups.append((label, 4 if table.tests else 3))
         header += [f"{getattr(arms, side)}{_size(results, table, side)}" for side in _SIDES]
-        header.append("SMD")
+        header += ["SMD", "P"] if table.tests else ["SMD"]
     weighted = [effective(results, table.population) is not None for table in shown]
-    rows = _table_rows([table.rows for table in shown], weighted)
+    rows = _table_rows(shown, weighted)
     return Table(
         "Table 1. Patients by arm",
         tuple(header),
@@ -106,10 +106,23 @@ def _table_one(results: Results, before: TableOne, after: TableOne | None) -> Ta
             "Mean (SD) and median [quartiles] for numbers, patients (%) for levels. Quartiles are "
             "read off a histogram.",
             "SMD: standardised mean difference, treated less comparator, over the pooled SD of all "
-            "in every column, so that both are on one scale. Tests are not shown: a P "
-            "value speaks of the sample's size as much as of balance.",
+            "in every column, so that both are on one scale.",
+            *_tests_told(shown),
         ),
     )
+
+
+def _tests_told(shown: list[TableOne]) -> list[str]:
+    """Say which tests the P values are of, and why matched or weighted arms have none."""
+    quoted = [test for table in shown for test in table.tests if test.quoted]
+    if not quoted:
+        return []
+    methods = list_of(list(dict.fromkeys(test.method for test in quoted)))
+    after = " After matching or weighting there is none: balance is judged by the SMD."
+    return [
+        f"P: {methods}, before adjustment only; it speaks of the sample's size as much as of "
+        f"balance. Ranks are of the histogram's bins.{after if len(shown) > 1 else ''}"
+    ]
 
 
 _SIDES = ("treated", "comparator")
@@ -125,25 +138,40 @@ def _size(results: Results, table: TableOne, side: str) -> str:
     return f"\nn = {count(getattr(table.patients, side))}{size}"
 
 
-def _table_rows(columns: list[tuple[TableRow, ...]], weighted: list[bool]) -> list[Row]:
-    """Write a line a number or level; categories get a heading."""
+def _table_rows(shown: list[TableOne], weighted: list[bool]) -> list[Row]:
+    """Write a line a number or level; categories get a heading, and P on their first line."""
     rows: list[Row] = []
-    heading = ""
-    for aligned in zip(*columns, strict=True):
+    before = ""
+    for aligned in zip(*(table.rows for table in shown), strict=True):
         first = aligned[0]
-        if first.level and first.variable != heading:
+        begins = first.variable != before
+        if first.level and begins:
             rows.append(Row((first.label,), "heading"))
-        heading = first.variable
+        before = first.variable
         unit = f", {first.unit}" if first.unit else ""
         name = first.level or f"{first.label}{unit}"
-        pairs = zip(aligned, weighted, strict=True)
-        cells = [cell for row, weighs in pairs for cell in _cells(row, weighs=weighs)]
+        cells: list[str] = []
+        for table, row, weighs in zip(shown, aligned, weighted, strict=True):
+            cells += [*_cells(row, weighs=weighs), *_p_cell(table, row, begins=begins)]
         rows.append(Row((name, *cells), "level" if first.level else ""))
         last = aligned[-1]
         if any(_unknown(row) for row in aligned) and (last.number or not first.level):
-            told = [cell for row in aligned for cell in _missing_cells(row)]
+            told = [
+                cell
+                for table, row in zip(shown, aligned, strict=True)
+                for cell in (*_missing_cells(row), *([""] if table.tests else []))
+            ]
             rows.append(Row(("missing", *told), "minor"))
     return rows
+
+
+def _p_cell(table: TableOne, row: TableRow, *, begins: bool) -> tuple[str, ...]:
+    """Write the quoted test's P value once a variable; no cell where nothing is tested."""
+    if not table.tests:
+        return ()
+    quoted = (t.p_value for t in table.tests if t.quoted and t.variable == row.variable)
+    p = next(quoted, math.nan) if begins else math.nan
+    return ("" if math.isnan(p) else p_value(p),)
 
 
 def _cells(row: TableRow, *, weighs: bool) -> tuple[str, str, str]:

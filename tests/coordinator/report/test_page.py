@@ -308,3 +308,15 @@ def test_a_lottery_is_named_beside_the_answer() -> None:
     assert "was drawn by lot within bins" in report_html(results())
     assert "no lot is drawn, stands beside it" in report_html(both())
     assert "was drawn by lot within bins" not in report_html(weighted())
+
+
+def test_p_values_stand_before_adjustment_only() -> None:
+    """One P a variable, of the quoted test; none for matched arms."""
+    page = Page(page_of(results())).text
+    assert "Welch's t test and Fisher's exact test, before adjustment only" in page
+    assert page.count("0.16") >= 1
+    assert "Mann-Whitney" not in page
+    untested = replace(
+        results(), table_one=tuple(replace(t, tests=()) for t in results().table_one)
+    )
+    assert "before adjustment only" not in Page(page_of(untested)).text

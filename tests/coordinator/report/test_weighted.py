@@ -97,7 +97,7 @@ def test_weighted_shares_have_a_wald_test_and_no_other() -> None:
 def test_table_one_shows_weighted_means_and_shares() -> None:
     text = text_of(weighted())
     assert "Patients before and after weighting" in text
-    assert "New n = 8 Old n = 12 SMD New n = 8 ESS 6.0 Old n = 12 ESS 9.2 SMD" in text
+    assert "New n = 8 Old n = 12 SMD P New n = 8 ESS 6.0 Old n = 12 ESS 9.2 SMD" in text
     assert "I 5 (50.0 %) 5 (50.0 %) −0.20 50.0 % 50.0 % −0.20" in text
     assert "weighted mean (SD) and weighted share" in text
 
