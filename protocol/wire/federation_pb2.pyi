@@ -75,18 +75,20 @@ class FromSite(_message.Message):
     def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., proof: _Optional[_Union[LoginProof, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ...) -> None: ...
 
 class FromOffice(_message.Message):
-    __slots__ = ("challenge", "welcome", "chunk", "ping", "denied")
+    __slots__ = ("challenge", "welcome", "chunk", "ping", "denied", "warning")
     CHALLENGE_FIELD_NUMBER: _ClassVar[int]
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     CHUNK_FIELD_NUMBER: _ClassVar[int]
     PING_FIELD_NUMBER: _ClassVar[int]
     DENIED_FIELD_NUMBER: _ClassVar[int]
+    WARNING_FIELD_NUMBER: _ClassVar[int]
     challenge: Challenge
     welcome: Welcome
     chunk: Chunk
     ping: Ping
     denied: Denied
-    def __init__(self, challenge: _Optional[_Union[Challenge, _Mapping]] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., denied: _Optional[_Union[Denied, _Mapping]] = ...) -> None: ...
+    warning: Warning
+    def __init__(self, challenge: _Optional[_Union[Challenge, _Mapping]] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., denied: _Optional[_Union[Denied, _Mapping]] = ..., warning: _Optional[_Union[Warning, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("site", "nonce", "wire", "program", "software")
@@ -125,6 +127,18 @@ class Welcome(_message.Message):
     def __init__(self, time: _Optional[int] = ..., software: _Optional[str] = ...) -> None: ...
 
 class Denied(_message.Message):
+    __slots__ = ("code", "wire", "program", "software")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    WIRE_FIELD_NUMBER: _ClassVar[int]
+    PROGRAM_FIELD_NUMBER: _ClassVar[int]
+    SOFTWARE_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    wire: int
+    program: str
+    software: str
+    def __init__(self, code: _Optional[str] = ..., wire: _Optional[int] = ..., program: _Optional[str] = ..., software: _Optional[str] = ...) -> None: ...
+
+class Warning(_message.Message):
     __slots__ = ("code",)
     CODE_FIELD_NUMBER: _ClassVar[int]
     code: str
