@@ -1,14 +1,14 @@
 """Who takes part in a study: the hospitals, their identity keys, the coordinator's key (SPEC 2).
 
 A roster is a value with one encoding; its digest enters every key of every run. Signatures of the
-roster authority over these bytes, and the chain from version to version, are checked elsewhere.
+roster authority over these bytes, and the chain from version to version, are `chain`'s.
 """
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from protocol.canonical import DIGEST_SIZE, Json, canonical_json, digest
@@ -52,7 +52,7 @@ class Roster:
     """The hospitals of a study, as all of them name it.
 
     Members are kept in the order of their ids' bytes, whatever order they come in. Times are
-    UTC, as `2030-01-31` or `2030-01-31T12:00:00Z`; comparing them with now is the caller's.
+    UTC, as `2030-01-31` or `2030-01-31T12:00:00Z`; comparing them with now is `chain`'s.
     `simulated` marks a federation in which all rows are on one machine: the only case in which
     fewer than three members are accepted, and part of the digest.
 
@@ -163,6 +163,31 @@ def simulated_roster(study: str, members: tuple[Member, ...], coordinator: bytes
     )
 
 
+def fault_of_keys(where: str, keys: Sequence[bytes]) -> str | None:
+    """Say what is wrong with the identity keys in one document, if anything is (SPEC 2.5)."""
+    if any(len(key) != KEY_SIZE for key in keys):
+        return f"a key in {where} has not {KEY_SIZE} bytes"
+    heights = [int.from_bytes(key, "little") % 2**255 for key in keys]
+    if any(y >= _PRIME or y in _LOW_ORDER for y in heights):
+        return f"a key in {where} is not canonical or binds nobody to a signature"
+    if len(set(keys)) != len(keys):
+        return f"two parties in {where} have one key: whose signature would it be?"
+    return None
+
+
+def moment(text: str) -> datetime:
+    """Read a roster's time; a date alone is the beginning of its day in UTC (SPEC 2.4).
+
+    Raises
+    ------
+    ValueError
+        If the text is neither `2030-01-31` nor `2030-01-31T12:00:00Z`.
+    """
+    if not _TIME.fullmatch(text):
+        raise ValueError("not a UTC time such as 2030-01-31T12:00:00Z")
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
 def _parsed(value: Mapping[str, Any]) -> Roster:
     return Roster(
         federation=value["federation"],
@@ -203,13 +228,9 @@ def _check_names(roster: Roster) -> None:
 
 def _check_keys(roster: Roster) -> None:
     keys = [roster.coordinator, *(member.identity for member in roster.members)]
-    if any(len(key) != KEY_SIZE for key in keys):
-        raise RosterError(f"a key in the roster has not {KEY_SIZE} bytes")
-    heights = [int.from_bytes(key, "little") % 2**255 for key in keys]
-    if any(y >= _PRIME or y in _LOW_ORDER for y in heights):
-        raise RosterError("a key in the roster is not canonical or binds nobody to a signature")
-    if len(set(keys)) != len(keys):
-        raise RosterError("two parties in the roster have one key: whose signature would it be?")
+    fault = fault_of_keys("the roster", keys)
+    if fault is not None:
+        raise RosterError(fault)
 
 
 def _check_sizes(roster: Roster) -> None:
@@ -234,7 +255,7 @@ def _check_history(roster: Roster) -> None:
         raise RosterError(f"prev_digest has not {DIGEST_SIZE} bytes")
     if (roster.prev_digest == FIRST) != (roster.version == 1):
         raise RosterError("version 1, and no other, follows no earlier roster")
-    if _moment("not_before", roster.not_before) >= _moment("expires", roster.expires):
+    if _time("not_before", roster.not_before) >= _time("expires", roster.expires):
         raise RosterError("the roster expires before it begins")
 
 
@@ -243,11 +264,8 @@ def _whole(name: str, value: int, least: int) -> None:
         raise RosterError(f"{name} must be a whole number of at least {least}")
 
 
-def _moment(name: str, text: str) -> str:
+def _time(name: str, text: str) -> datetime:
     try:
-        if _TIME.fullmatch(text):
-            datetime.fromisoformat(text)
-            return text
-    except ValueError:
-        pass  # said below, in our own words
-    raise RosterError(f"{name} must be a UTC time such as 2030-01-31T12:00:00Z")
+        return moment(text)
+    except (TypeError, ValueError):
+        raise RosterError(f"{name} must be a UTC time such as 2030-01-31T12:00:00Z") from None

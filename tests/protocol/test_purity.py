@@ -25,6 +25,7 @@ PURE_IMPORTS = {
     "functools",
     "hashlib",
     "hmac",
+    "ipaddress",
     "itertools",
     "json",
     "math",
