@@ -17,6 +17,7 @@ from protocol.plan.model import Plan
 from protocol.plan.read import MAX_BYTES, plan_text, read_plan
 from site_node.data.check import inspect_extract
 from site_node.data.mapping import read_mapping
+from site_node.data.mapping_model import SiteMapping
 from site_node.preflight import Preflight, as_json, as_text
 
 app = typer.Typer(
@@ -88,7 +89,7 @@ def check(
     # A secret of the moment: it keys nothing that is kept.
     here = site_id("this-hospital")
     cohort = None if reading.problems else enrol(study, here, reading.extract, os.urandom(32))
-    found = Preflight(study, reading, cohort)
+    found = Preflight(study, reading, cohort, names or SiteMapping())
     if output is Format.JSON:
         typer.echo(json.dumps(as_json(found, rows=rows), indent=2, ensure_ascii=False))
     else:

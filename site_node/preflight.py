@@ -1,11 +1,11 @@
-"""What `check` shows a hospital about its extract: violations, who is in the study, a quick look.
+"""What `check` shows a hospital of its extract: columns, violations, units, who is in the study.
 
 Row numbers appear only where they are asked for, and values of records never do. The quick look
 is the hospital's own survival curve; it is text for the screen and in no file or message.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from protocol.cohort import Cohort, event_status, reasons
@@ -13,7 +13,11 @@ from protocol.disclosure import DisclosureError, check_hospital
 from protocol.errors import Problem
 from protocol.plan.model import Plan, TimeToEvent
 from site_node.data.check import Reading
+from site_node.data.mapping_model import SiteMapping
 from site_node.data.tally import Violation
+from site_node.data.units import Suspicion
+from site_node.forecast_site import SmallCell, small_cells
+from site_node.quality import VariableQuality, odd_units, qualities
 from site_node.terminal import table
 
 _EFFECTS = {
@@ -30,6 +34,22 @@ class Preflight:
     plan: Plan
     reading: Reading
     cohort: Cohort | None
+    mapping: SiteMapping = field(default_factory=SiteMapping)
+
+    @property
+    def variables(self) -> tuple[VariableQuality, ...]:
+        """Count every variable's usable, missing and broken values."""
+        return qualities(self.plan, self.mapping, self.reading)
+
+    @property
+    def units(self) -> tuple[Suspicion, ...]:
+        """List the numbers that may be in another unit than the plan's."""
+        return odd_units(self.plan, self.mapping, self.reading)
+
+    @property
+    def small(self) -> tuple[SmallCell, ...]:
+        """Foretell small cells from this hospital's own counts."""
+        return () if self.cohort is None else small_cells(self.plan, self.cohort)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -73,9 +93,12 @@ def as_json(found: Preflight, *, rows: bool) -> dict[str, Any]:
         "extract": found.reading.subject,
         "rows": found.reading.extract.rows,
         "refused": bool(found.problems),
+        "variables": [asdict(quality) for quality in found.variables],
+        "units": [asdict(suspicion) for suspicion in found.units],
         "violations": [_violation(violation, rows) for violation in found.reading.counts],
         "excluded": [{"reason": reason, "count": count} for reason, count in found.flow],
         "arms": [{"arm": arm, "count": count} for arm, count in found.arms],
+        "small_cells": [asdict(cell) for cell in found.small],
     }
 
 
@@ -83,10 +106,15 @@ def as_text(found: Preflight, *, rows: bool) -> str:
     """Write all that a hospital wants to see before it takes part."""
     read = f"{found.reading.subject}: {found.reading.extract.rows:,} rows"
     parts = [f"{read}, held against the plan of {found.plan.study.id}"]
+    parts.append(_columns(found.variables))
     parts.append(_violations(found.reading.counts, rows))
+    if found.units:
+        parts.append(_units(found.units))
     if found.cohort is not None:
         parts.append(table(("Excluded because", "patients"), found.flow))
         parts.append(table(("In the study", "patients"), found.arms))
+        if found.small:
+            parts += _small(found.plan, found.small)
         parts += _quick_look(found.plan, found.cohort)
     return "\n\n".join(parts)
 
@@ -101,6 +129,27 @@ def _violation(violation: Violation, rows: bool) -> dict[str, Any]:
     return {**shown, "first_rows": list(violation.rows)} if rows else shown
 
 
+def _columns(variables: tuple[VariableQuality, ...]) -> str:
+    header = ("Variable", "column", "usable", "missing", "against the rules")
+    return table(header, [(v.variable, v.column, v.usable, v.missing, v.broken) for v in variables])
+
+
+def _units(suspicions: tuple[Suspicion, ...]) -> str:
+    """Write odd units, with the line of the mapping file that would mend each."""
+    lines = [(s.variable, s.words, f"{s.variable} = {s.factor:.6g}") for s in suspicions]
+    return table(("Unit to look at", "why", "if so, under [units] of the mapping"), lines)
+
+
+def _small(plan: Plan, cells: tuple[SmallCell, ...]) -> Iterator[str]:
+    """Write the small cells of this hospital."""
+    yield (
+        f"Few patients here: profile `{plan.disclosure.profile}` asks for more in the sum over all "
+        f"hospitals. That keeps nobody out, and these counts never leave this screen."
+    )
+    header = ("Group", "arm", "here", "asked for", "rule")
+    yield table(header, [(c.what, c.arm or "both", c.count, c.floor, c.rule) for c in cells])
+
+
 def _violations(counts: tuple[Violation, ...], rows: bool) -> str:
     if not counts:
         return "Every value fits the plan's dictionary."
@@ -108,7 +157,8 @@ def _violations(counts: tuple[Violation, ...], rows: bool) -> str:
     lines: list[tuple[str | int, ...]] = [
         (v.variable, v.rule, v.count, _EFFECTS[v.effect], *_row_list(v, rows)) for v in counts
     ]
-    return table(header, lines)
+    shown = table(header, lines)
+    return shown if rows else f"{shown}\nFor the numbers of the rows, add --rows."
 
 
 def _row_list(violation: Violation, rows: bool) -> tuple[str, ...]:
