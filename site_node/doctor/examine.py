@@ -1,0 +1,103 @@
+"""Runs all checks: this computer's while those of the network wait for answers."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+
+from protocol.errors import FederationError
+from protocol.governance.federation import Federation
+from site_node.config import SiteConfig, read_config
+from site_node.doctor import machine
+from site_node.doctor.check import Check, ok, refused
+from site_node.doctor.data import data_checks
+from site_node.doctor.lookup import Patience
+from site_node.doctor.network import NETWORK_SECONDS, Login, network_checks
+from site_node.doctor.report import Report
+from site_node.doctor.tls import Trust
+from site_node.doctor.trust import federation, known_sites, trust
+from site_node.doctor.way import way_of
+
+SETTINGS, CERTIFICATES = "Settings", "Certificates"
+
+Now = Callable[[], datetime]
+LogIn = Callable[[SiteConfig, Federation, float], datetime]
+"""Logs in with this hospital's key within some seconds, and gives the coordinator's time."""
+
+
+def examine(
+    config_path: Path,
+    now: Now,
+    log_in: LogIn | None = None,
+    here: machine.Machine | None = None,
+    network_seconds: float = NETWORK_SECONDS,
+) -> Report:
+    """Look at everything that a node needs before it is started.
+
+    `now` gives the time in UTC. Ends within ten seconds, whatever the network does. Nothing is
+    raised for what is wrong: the report says it.
+    """
+    here = here or machine.this_machine()
+    try:
+        config = read_config(config_path)
+    except FederationError as error:
+        why = "Without settings, nothing else is known that could be looked at."
+        return Report(str(config_path), (machine.software(), refused(SETTINGS, error, why)), ())
+    joined = federation(config.state)
+    running = machine.node(config.state)
+    trusted, wrong = _trust(joined.value, config.ca)
+    patience = Patience.of(network_seconds)
+    with ThreadPoolExecutor(1) as beside:
+        login = _login(config, joined.value, bool(running.value), log_in)
+        network = beside.submit(network_checks, way_of(config), trusted, now, login, patience)
+        local = [
+            machine.software(),
+            ok(SETTINGS, config_path.name),
+            running.check,
+            *_state(config, here),
+            joined.check,
+            *wrong,
+            known_sites(config.site, tuple(config.known_sites), config.min_known_sites),
+            *data_checks(config.plans),
+            *_memory(config, here),
+        ]
+        return _report(config, local, network.result())
+
+
+def _report(config: SiteConfig, local: list[Check], network: list[Check]) -> Report:
+    way = way_of(config)
+    title = f"{config.name} ({config.site}) and its way to {way.coordinator}"
+    proxy = str(way.proxy.endpoint) if way.proxy else ""
+    return Report(title, tuple(local), tuple(network), str(way.coordinator), proxy)
+
+
+def _state(config: SiteConfig, here: machine.Machine) -> Iterator[Check]:
+    yield machine.key_files(config.state, here.user)
+    yield machine.disk(config.state, here.free_bytes, config.max_runs)
+
+
+def _memory(config: SiteConfig, here: machine.Machine) -> Iterator[Check]:
+    if config.plans:
+        extracts = [files.extract for files in config.plans]
+        yield machine.memory(extracts, here.available_bytes())
+
+
+def _trust(trusted: Federation | None, further: Path | None) -> tuple[Trust | None, list[Check]]:
+    try:
+        return trust(trusted, further), []
+    except FederationError as error:
+        why = "The settings name certificates to trust beside the federation's."
+        return trust(trusted, None), [refused(CERTIFICATES, error, why)]
+
+
+def _login(
+    config: SiteConfig, trusted: Federation | None, running: bool, log_in: LogIn | None
+) -> Login | str:
+    """Say how to log in, or why not to."""
+    if trusted is None:
+        return "this hospital has not joined a federation"
+    if log_in is None:
+        return "nothing but the way was asked for"
+    if running:
+        return "the node is running, and two logins of one hospital are an alarm"
+    return lambda seconds: log_in(config, trusted, seconds)

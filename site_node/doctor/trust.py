@@ -1,0 +1,78 @@
+"""Looks at what a hospital trusts: its federation's file, and the other hospitals it knows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from protocol.errors import FederationError
+from protocol.governance.federation import Federation
+from protocol.governance.tls import CertificateError
+from site_node.doctor.check import Check, Found, fail, ok, refused
+from site_node.doctor.tls import Trust, certificates_pem
+from site_node.folder import StateFolder
+
+FEDERATION, KNOWN = "Federation", "Known hospitals"
+
+_FURTHER = "name a file of certificates in PEM under 'ca' in the settings, or leave the key out"
+
+
+def federation(state: Path) -> Found[Federation]:
+    """Read what was trusted on joining."""
+    path = StateFolder(state).federation
+    try:
+        trusted = Federation.from_bytes(path.read_bytes())
+    except OSError:
+        return Found(_not_joined())
+    except FederationError as error:
+        why = "This file says whom the hospital believes; it was changed, or is another's."
+        return Found(refused(FEDERATION, error, why))
+    return Found(ok(FEDERATION, f"{trusted.name}: {trusted.words}"), trusted)
+
+
+def trust(trusted: Federation | None, further: Path | None) -> Trust | None:
+    """Gather what a server's certificate may be signed with: the federation's authority, and more
+    where the hospital's own proxy opens connections.
+
+    Raises
+    ------
+    CertificateError
+        If the file of further certificates holds none.
+    """
+    if trusted is None:
+        return None
+    if further is None:
+        return Trust(trusted.ca_certificate)
+    try:
+        raw = further.read_bytes()
+    except OSError:
+        raise CertificateError(f"{further}: cannot be read", _FURTHER) from None
+    try:
+        return Trust(trusted.ca_certificate, certificates_pem(raw))
+    except ValueError:
+        raise CertificateError(f"{further}: holds no certificates in PEM", _FURTHER) from None
+
+
+def known_sites(site: str, pinned: Sequence[str], least: int) -> Check:
+    """Count the other hospitals whose keys the operator has compared by telephone."""
+    others = sorted({one for one in pinned if one != site})
+    told = f"{len(others)} of at least {least} other hospitals are pinned"
+    if len(others) >= least:
+        return ok(KNOWN, f"{told}: {', '.join(others)}")
+    return fail(
+        KNOWN,
+        told,
+        "Masks hide this hospital's numbers among those of others; were the others made up, they "
+        "would hide nothing.",
+        "telephone other hospitals of the study, compare the six words of their keys, and write "
+        "them into the settings under [[known_sites]]",
+        "known-sites",
+    )
+
+
+def _not_joined() -> Check:
+    return fail(
+        FEDERATION,
+        "this hospital has not joined one",
+        "Without it nobody says which coordinator to believe.",
+        "riskset-site join, with the invitation of the coordinating centre",
+        "not-joined",
+    )
