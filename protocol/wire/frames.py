@@ -81,7 +81,7 @@ class Assembler:
             raise MessageError(
                 f"a message of {chunk.total} bytes is announced; "
                 f"between 1 and {self._limit_bytes} are taken",
-                "raise the limit on messages in the configuration if the study really is that large",
+                "raise the limit on messages in the configuration if the study is that large",
             )
         if len(self._begun) == self._at_once:
             raise MessageError(f"more than {self._at_once} messages are begun at once (SPEC 11)")

@@ -42,3 +42,4 @@ class Denial(StrEnum):
     MESSAGE = "message"
     INVITATION = "invitation"
     CLOSING = "closing"
+    FAULT = "fault"
