@@ -16,6 +16,7 @@ from protocol.ids import site_id
 from protocol.plan.model import Plan
 from protocol.plan.read import MAX_BYTES, plan_text, read_plan
 from site_node.data.check import inspect_extract
+from site_node.data.draft import draft, write_draft
 from site_node.data.mapping import read_mapping
 from site_node.data.mapping_model import SiteMapping
 from site_node.preflight import Preflight, as_json, as_text
@@ -96,6 +97,37 @@ def check(
         typer.echo(as_text(found, rows=rows))
     if found.problems:
         raise ProblemsError(reading.subject, found.problems)
+
+
+@app.command()
+def data(  # noqa: PLR0917 - typer names them all on the command line
+    extract: Annotated[Path, typer.Argument(help="The hospital's CSV file.")],
+    plan: Annotated[Path, typer.Argument(help="The plan of the study.", exists=True)],
+    out: Annotated[
+        Path | None, typer.Option(help="Write the mapping to this new file, not to the screen.")
+    ] = None,
+    rows: Annotated[int, typer.Option(help="Show so many rows, on this screen.", min=0)] = 0,
+    values: Annotated[
+        bool, typer.Option("--values", help="List spellings that have to be decided on.")
+    ] = False,
+    output: Annotated[
+        Format, typer.Option("--format", help="Text, or JSON for scripts.", callback=_remember)
+    ] = Format.TEXT,
+) -> None:
+    """Propose a mapping of an extract to a plan, for a person to complete."""
+    found = draft(extract, _plan(plan), rows=rows, values=values)
+    if out is not None:
+        write_draft(found, out)
+    if output is Format.JSON:
+        typer.echo(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
+        return
+    if out is None:
+        typer.echo(found.text, nl=False)
+    if found.rows:
+        typer.echo(found.rows_text())
+    left = len(found.decisions)
+    told = "1 thing is" if left == 1 else f"{left} things are"
+    typer.echo(f"{told} left to decide: look for '# decide:'", err=True)
 
 
 def _plan(path: Path) -> Plan:

@@ -60,7 +60,7 @@ class Suspicion:
 
     variable: str
     words: str
-    factor: float | None
+    factor: float
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,11 @@ def unit_of_column(name: str) -> Unit | None:
     """Find the unit at the end of a column's name: `CEA (µg/l)`, `CEA_ug_per_L`, `diam_mm`."""
     if brackets := re.search(r"[(\[]([^)\]]+)[)\]]\s*$", name):
         return parse_unit(brackets[1])
-    words = [w for w in re.split(r"[\s_.]+|(?<=[a-z])(?=[A-Z])", name) if w.lower() != "per"]
+    words = [
+        w
+        for w in re.split(r"[\s_.]+|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", name)
+        if w.lower() != "per"
+    ]
     for text in ("/".join(words[-2:]), _split_concentration(words[-1] if words else "")):
         if "/" in text and (found := parse_unit(text)):
             return found
