@@ -166,14 +166,37 @@ class Hospital:
         sent = recall(self.state, request)
         if sent is not None:
             return self, sent
-        steps, size = self.known.steps, self.cohort.size
+        self.require_next(request)
+        return self.answer(request, self.numbers())
+
+    def require_next(self, request: Request) -> None:
+        """Refuse a new request that is not the next one; looks at no patient (SPEC 5.5).
+
+        Raises
+        ------
+        TripError, TripSizeError
+            As `reply` does.
+        """
         require_next(self.state, request, self.known.blocks)
         require_size(self.known.blocks)
-        own = [
+
+    def numbers(self) -> tuple[Contribution, ...]:
+        """Compute the answer to the next trip in the clear. It never leaves the hospital."""
+        steps, size = self.known.steps, self.cohort.size
+        return tuple(
             Contribution({}, 0) if block.lock else Contribution(step.local(self.cohort), size)
             for step, block in zip(steps, self.known.blocks, strict=True)
-        ]
-        said = public_statement(steps, self.cohort)
+        )
+
+    def answer(self, request: Request, own: tuple[Contribution, ...]) -> tuple["Hospital", Reply]:
+        """Mask these numbers, which are `numbers()`, as the answer to a request.
+
+        Raises
+        ------
+        TripError, EquivocationError, SignatureError, RunError
+            As `reply` does.
+        """
+        said = public_statement(self.known.steps, self.cohort)
         state, reply = answer(self.state, request, self.known.blocks, own, said)
         return replace(self, state=state), reply
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from protocol.canonical import DIGEST_SIZE
 from protocol.ids import SiteId
 from protocol.secagg.block import SumError, Total
+from protocol.secagg.encoding import Words
 from protocol.secagg.messages import (
     Block,
     MaskedVector,
@@ -23,10 +24,13 @@ class Checked:
     """A result whose uploads were added up here: what `recompute` gives after all checks.
 
     `totals` has one entry for each step, None where the plan withholds the total from sites.
+    `words` are the sums before they are read, little-endian, empty where withheld: who keeps them
+    need not add again (`total.read`).
     """
 
     result: Result
     totals: tuple[Total | None, ...]
+    words: tuple[bytes, ...] = ()
 
 
 def recompute(
@@ -61,13 +65,17 @@ def recompute(
         raise SumError(f"trip {result.trip}: the result is one of other questions")
     check_statements(view, result.trip, result.statements)
     totals: list[Total | None] = []
+    sums: list[bytes] = []
     for block, step in zip(blocks, result.steps, strict=True):
         if step.step in withheld:
             _check_listed(view, step)
             totals.append(None)
+            sums.append(b"")
         else:
-            totals.append(_recomputed(view, block, vectors.get(block.step, {}), step))
-    return Checked(result, tuple(totals))
+            words = _added(view, block, vectors.get(block.step, {}), step)
+            totals.append(read(view, block, words))
+            sums.append(words.astype("<u8").tobytes())
+    return Checked(result, tuple(totals), tuple(sums))
 
 
 def check_statements(view: View, trip: int, statements: Sequence[Statement]) -> None:
@@ -87,15 +95,15 @@ def check_statements(view: View, trip: int, statements: Sequence[Statement]) -> 
         statement.verify(view)
 
 
-def _recomputed(
+def _added(
     view: View, block: Block, vectors: Mapping[SiteId, MaskedVector], step: StepResult
-) -> Total:
+) -> Words:
     added: Added = add_up(view, block, vectors.values())
     if added.uploads != step.uploads:
         raise SumError(f"step {step.step}: the result lists other uploads than these")
     if total_digest(added.words.astype("<u8").tobytes()) != step.total_digest:
         raise SumError(f"step {step.step}: the published total is not the sum of the uploads")
-    return read(view, block, added.words)
+    return added.words
 
 
 def _check_listed(view: View, step: StepResult) -> None:
