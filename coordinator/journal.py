@@ -4,10 +4,11 @@ A run resumes from here after any crash. Replies are masked words; nothing of on
 here in the clear.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, update
@@ -19,6 +20,8 @@ from protocol.ids import SiteId
 
 OFFICE = SiteId("")
 """Stands for the coordinator where a message or event is no hospital's."""
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class RunState(StrEnum):
@@ -64,6 +67,8 @@ class Kind(StrEnum):
     RESULT = "result"
     SALTS = "salts"
     DONE = "done"
+    ENDED = "ended"
+    """A hospital's reply to an abort."""
 
 
 class UnknownRunError(FederationError):
@@ -185,7 +190,7 @@ class Journal:
         was: Sequence[RunState],
         messages: Sequence[Message] = (),
         events: Sequence[Event] = (),
-        **changes: Any,
+        changes: Mapping[str, Any] = NOTHING,
     ) -> None:
         """Write messages and events and change the run's row, in one transaction.
 

@@ -121,8 +121,8 @@ rosters = Table(
     Column("federation", String, primary_key=True),
     Column("study", String, primary_key=True),
     Column("version", Integer, primary_key=True),
-    Column("payload", LargeBinary, nullable=False),
-    Column("signatures", String, nullable=False),  # JSON: pairs of key and signature in hex
+    Column("digest", String(64), nullable=False),
+    Column("file", LargeBinary, nullable=False),  # as authorities sign it in turn
     Column("time", Moment, nullable=False),
 )
 
@@ -135,6 +135,7 @@ invitations = Table(
     Column("created", Moment, nullable=False),
     Column("expires", Moment, nullable=False),
     Column("used", Moment),
+    Column("used_by", LargeBinary),  # the identity key that it let in
 )
 
 joins = Table(
