@@ -45,7 +45,7 @@ def check_form(form: str) -> str:
     """
     if "%" in form:
         raise ValueError("write a form as people do: DD.MM.YYYY, not %d.%m.%Y")
-    words = [word for word in _words(form) if word[0].isalpha()]
+    words = [word for word in _words(form) if word[0].isalpha() and word[0] != "T"]
     if odd := [word for word in words if word not in _TOKENS]:
         raise ValueError(f"{odd[0]!r} is no part of a date: use {', '.join(_TOKENS)}")
     kinds = sorted(word[0] for word in words if word[0] in "YMD")

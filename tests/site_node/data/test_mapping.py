@@ -1,12 +1,16 @@
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from protocol.errors import ProblemsError
 from protocol.plan.model import Plan
-from site_node.data.header import ID, choose_columns
+from protocol.plan.read import read_plan
+from riskset.plans import read_builtin
+from site_node.data.header import ID, choose_columns, end_of, start_of
 from site_node.data.mapping import read_mapping
-from site_node.data.mapping_model import SiteMapping
+from site_node.data.mapping_model import DayCount, FileFormat, SiteMapping
+from site_node.data.source import Dialect
 
 GOOD = """
 id = "Fallnummer"
@@ -132,3 +136,158 @@ def test_the_nearest_column_is_named(plan: Plan, theirs: str, fix: str) -> None:
     with pytest.raises(ProblemsError) as refused:
         choose_columns("x.csv", header, plan, SiteMapping())
     assert [problem.fix for problem in refused.value.problems] == [fix]
+
+
+WHOLE = """
+id = "Nr"
+[file]
+encoding = "latin-1"
+separator = ";"
+decimal = ","
+missing = ["k. A."]
+trim = true
+dates = "DD.MM.YYYY"
+[missing]
+cea = ["-"]
+[units]
+cea = 0.001
+[days.days]
+from = "OP"
+to = "Ende"
+[days.relapse_days]
+from = "OP"
+to = "Rezidiv"
+dates = "YYYY-MM-DD"
+"""
+
+
+def test_everything_that_a_mapping_may_say(plan: Plan, tmp_path: Path) -> None:
+    path = tmp_path / "mapping.toml"
+    path.write_text(WHOLE, encoding="utf-8")
+    mapping = read_mapping(path, plan)
+    assert mapping.dialect == Dialect("latin-1", ";")
+    cea, days = mapping.notation("cea"), mapping.notation("days")
+    assert (cea.missing, cea.decimal, cea.trim) == (("-",), ",", True)
+    assert cea.factor == Decimal("0.001")
+    assert (days.missing, days.dates) == (("k. A.",), "DD.MM.YYYY")
+    assert mapping.notation("relapse_days").dates == "YYYY-MM-DD"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[file]\nseperator = ";"', ("file.seperator", "is no key", "did you mean 'separator'?")),
+        ("[fiel]\ntrim = true", ("fiel", "is no key of a mapping", "did you mean 'file'?")),
+        ('[file]\nencoding = "utf8"', ("file.encoding", "has to be one of 'utf-8', ", "see docs")),
+        ('[file]\nseparator = " "', ("file.separator", "has to be one of ',', ", "see docs")),
+        ('[file]\ntrim = "yes"', ("file.trim", "has to be true or false", "see docs")),
+        ('[file]\nmissing = "NA"', ("file.missing", "has to be a list of texts", "see docs")),
+        ("[file]\nmissing = [1]", ("file.missing.0", "has to be text in quotation", "see docs")),
+        ('[file]\ndates = "%d"', ("file.dates", "write a form as people do", "see docs")),
+        ("file = 1", ("file", "has to be a table", "see docs")),
+        ('[units]\ncea = "mm"', ("units.cea", "has to be a number", "see docs")),
+        ("[units]\ncea = -1", ("units.cea", "has to be a number above 0", "see docs")),
+        ("[units]\ncea = 0", ("units.cea", "has to be a number above 0", "see docs")),
+        ("[units]\ncea = inf", ("units.cea", "has to be a", "see docs")),
+        ("[units]\ncea = nan", ("units.cea", "has to be a", "see docs")),
+        ("[units]\nage = true", ("units.age", "has to be a number", "see docs")),
+        ("[units]\nstage = 2", ("units.stage", "stage is no number", "[levels.stage]")),
+        ("[units]\nsize = 2", ("units.size", "is no variable of the plan", "use a name")),
+        ('[missing]\nsex = ["-"]', ("missing.sex", "is no variable of the plan", "use a name")),
+        ('[days.days]\nfrom = "a"', ("days.days.to", "is missing", "see docs")),
+        ('[days.days]\nfrom = "a"\nto = "b"\nuntil = "c"', ("days.days.until", "no key", "from")),
+        ('[days.age]\nfrom = "a"\nto = "b"', ("days.age", "age is no time", "leave the table")),
+        ('[days.dais]\nfrom = "a"\nto = "b"', ("days.dais", "no variable", "did you mean 'days'?")),
+        (
+            '[columns]\ndays = "x"\n[days.days]\nfrom = "a"\nto = "b"',
+            ("days.days", "is read from a column and counted from dates too", "keep either"),
+        ),
+        (
+            '[units]\ndays = 7\n[days.days]\nfrom = "a"\nto = "b"',
+            ("units.days", "need no factor", "leave it out"),
+        ),
+        (
+            '[file]\nmissing = ["not known"]',
+            (
+                "file.missing",
+                "'not known' is a level of stage, and would be read as missing",
+                "[missing]",
+            ),
+        ),
+    ],
+)
+def test_a_wrong_line_is_told(
+    plan: Plan, tmp_path: Path, text: str, told: tuple[str, str, str]
+) -> None:
+    where, rule, fix = told
+    ((place, said, mend),) = problems(text, plan, tmp_path)
+    assert place == where
+    assert rule in said
+    assert fix in mend
+
+
+@pytest.mark.parametrize(
+    "told", ['[missing]\nstage = ["not known"]', '[levels.stage]\n"not known" = ""']
+)
+def test_a_level_may_be_said_to_be_missing(plan: Plan, tmp_path: Path, told: str) -> None:
+    path = tmp_path / "mapping.toml"
+    path.write_text(f'[file]\nmissing = ["not known"]\n{told}\n', encoding="utf-8")
+    assert read_mapping(path, plan).file.missing == ("not known",)
+
+
+def test_months_are_not_counted_in_days(plan: Plan, tmp_path: Path) -> None:
+    study = plan.study.model_copy(update={"time_unit": "month"})
+    monthly = plan.model_copy(update={"study": study})
+    text = '[days.days]\nfrom = "a"\nto = "b"\n'
+    ((where, rule, _),) = problems(text, monthly, tmp_path)
+    assert (where, rule) == ("days.days", "the plan counts times in months, and dates give days")
+
+
+def test_the_example_is_a_mapping_of_the_seed_study() -> None:
+    study = read_plan(read_builtin("crlm"), "crlm.toml")
+    example = Path(__file__).parents[3] / "deploy" / "mapping.example.toml"
+    mapping = read_mapping(example, study)
+    assert not [key for key in type(mapping).model_fields if not getattr(mapping, key)]
+
+
+def test_every_key_is_explained() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "mapping.md").read_text(encoding="utf-8")
+    keys = [*SiteMapping.model_fields, *FileFormat.model_fields, "from", "to"]
+    assert not [key for key in keys if f"`{key}`" not in text and f"`[{key}" not in text]
+
+
+def test_dates_have_two_columns(plan: Plan) -> None:
+    days = DayCount.model_validate({"from": "OP", "to": "Ende"})
+    header = [*HEADER, "OP", "Ende"]
+    header.remove("days")
+    found = choose_columns("x.csv", header, plan, SiteMapping(days={"days": days}))
+    assert header[found[start_of("days")]] == "OP"
+    assert header[found[end_of("days")]] == "Ende"
+    assert "days" not in found
+    header.remove("OP")
+    with pytest.raises(ProblemsError) as refused:
+        choose_columns("x.csv", header, plan, SiteMapping(days={"days": days}))
+    (problem,) = refused.value.problems
+    assert (problem.where, problem.rule) == ("column OP", "is missing")
+    assert "[days.days]" in problem.fix
+
+
+@pytest.mark.parametrize("header", ["Größe", "Gro\u0308ße"])
+@pytest.mark.parametrize("named", ["Größe", "Gro\u0308ße"])
+def test_a_name_may_be_composed_or_not(plan: Plan, header: str, named: str) -> None:
+    names = ["patient_id", header, *HEADER[2:]]
+    assert choose_columns("x.csv", names, plan, SiteMapping(columns={"age": named}))["age"] == 1
+
+
+def test_names_written_in_two_ways_are_one_name(plan: Plan) -> None:
+    names = [*HEADER, "ä", "a\u0308"]
+    with pytest.raises(ProblemsError, match="column ä: occurs 2 times"):
+        choose_columns("x.csv", names, plan, SiteMapping(columns={"age": "ä"}))
+
+
+def test_blanks_around_names_are_taken_off_on_request(plan: Plan) -> None:
+    names = [f" {name}\t" for name in HEADER]
+    trim = SiteMapping(file=FileFormat(trim=True))
+    assert choose_columns("x.csv", names, plan, trim)["age"] == 1
+    with pytest.raises(ProblemsError):
+        choose_columns("x.csv", names, plan, SiteMapping())
