@@ -15,6 +15,7 @@ from protocol.secagg.keys import ephemeral_public
 from protocol.secagg.masks import CHUNK_BYTES
 from protocol.secagg.messages import Block, Run
 from protocol.secagg.site import Keyed
+from tests.vectors import trust
 from tests.vectors.build import (
     ABC,
     Case,
@@ -470,4 +471,10 @@ DOCUMENTS: Mapping[str, tuple[str, Sequence[Case]]] = {
     ),
     "sums.json": ("Uploads that open, and uploads that must not.", sums()),
     "rounds.json": ("Whole runs, every value that leaves a party.", rounds()),
+    "federations.json": ("What a hospital trusts, as bytes.", trust.federations()),
+    "chains.json": ("Signed rosters, version by version.", trust.chains()),
+    "joining.json": ("Invitation codes, and what is shown under them.", trust.joining()),
+    "logins.json": ("Logins, recorded and changed ones included.", trust.logins()),
+    "atoms.json": ("Rule L, with and without consents.", trust.atoms()),
+    "requests.json": ("What opens and ends a run, signed.", trust.requests()),
 }

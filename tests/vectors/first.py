@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Literal
 
 import numpy as np
@@ -11,9 +12,17 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from protocol.errors import FederationError
 from protocol.governance import identity
+from protocol.governance.atoms import require_rule_l, small_atoms
+from protocol.governance.chain import verify_chain
+from protocol.governance.federation import Federation
+from protocol.governance.invitation import new_invitation, parse_invitation
+from protocol.governance.joining import Handshake
+from protocol.governance.login import Login
 from protocol.governance.roster import Roster
+from protocol.governance.signed import Consent, SignedRoster
 from protocol.ids import SiteId
 from protocol.layout import Field, Layout
+from protocol.requests import Abort, Done, OpenRun, Refusal
 from protocol.secagg import keys, masks, transcript
 from protocol.secagg.block import Total, unpack
 from protocol.secagg.encoding import Words, check_capacity, decode, encode
@@ -26,6 +35,7 @@ from protocol.secagg.site import accept
 from protocol.secagg.site import answer as reply_to
 from protocol.secagg.total import open_total
 from protocol.secagg.transcript import next_chain
+from protocol.words import ENGLISH
 
 Given = Mapping[str, Any]
 
@@ -237,6 +247,132 @@ def case_round(given: Given) -> Any:
         trips.append(said)
     ctx, t = now.view.run.ctx.hex(), now.view.transcript.hex()
     return {"ctx": ctx, "transcript": t, "trips": trips}
+
+
+def case_federation(given: Given) -> Any:
+    federation = Federation.from_bytes(given["federation"].encode())
+    places = [ENGLISH.index(word) for word in federation.words.split("-")]
+    return {"digest": federation.digest.hex(), "words": places}
+
+
+def case_chain(given: Given) -> Any:
+    rosters = [
+        SignedRoster(
+            entry["payload"].encode(),
+            tuple((raw(pair["key"]), raw(pair["signature"])) for pair in entry["signatures"]),
+        )
+        for entry in given["rosters"]
+    ]
+    federation = Federation.from_bytes(given["federation"].encode())
+    known = None if given["known"] is None else Roster.from_bytes(given["known"].encode())
+    now = datetime.fromisoformat(given["now"])
+    return [r.digest.hex() for r in verify_chain(rosters, federation, now=now, known=known)]
+
+
+def case_new_invitation(given: Given) -> Any:
+    return new_invitation(given["name"], raw(given["secret"]))
+
+
+def case_invitation(given: Given) -> Any:
+    read = parse_invitation(given["code"])
+    return {"id": read.id, "secret": read.secret.hex()}
+
+
+def case_join(given: Given) -> Any:
+    seen, secret = _handshake(given["seen"]), raw(given["secret"])
+    return {
+        "digest": seen.digest.hex(),
+        "centre": seen.centre_code(secret).hex(),
+        "site": seen.site_code(secret).hex(),
+        "signature": seen.prove(raw(given["identity_seed"])).hex(),
+        "receipt": seen.receipt(raw(given["coordinator_seed"])).hex(),
+    }
+
+
+def case_joined(given: Given) -> Any:
+    seen, secret = _handshake(given["seen"]), raw(given["secret"])
+    seen.require_centre(secret, raw(given["centre"]))
+    seen.require_site(secret, raw(given["site"]), raw(given["signature"]))
+    return True
+
+
+def case_login(given: Given) -> Any:
+    login, office = _login(given), raw(given["coordinator_seed"])
+    proof = login.prove(raw(given["identity_seed"]), identity.identity_public(office))
+    return {"challenge": login.challenge(office).hex(), "proof": proof.hex()}
+
+
+def case_logged_in(given: Given) -> Any:
+    login, office = _login(given), raw(given["coordinator"])
+    login.require_office(office, raw(given["challenge"]))
+    login.require_site(raw(given["identity"]), office, raw(given["proof"]))
+    return True
+
+
+def case_atoms(given: Given) -> Any:
+    rosters = [frozenset(map(SiteId, members)) for members in given["rosters"]]
+    return [sorted(atom) for atom in small_atoms(rosters, given["least"])]
+
+
+def case_rule_l(given: Given) -> Any:
+    chain, released = (
+        [Roster.from_bytes(text.encode()) for text in given[part]] for part in ("chain", "released")
+    )
+    require_rule_l(SiteId(given["own"]), chain, released, _consents(given))
+    return True
+
+
+def case_open_run(given: Given) -> Any:
+    made = OpenRun(
+        run_id=raw(given["run_id"]),
+        plan=given["plan"].encode(),
+        rosters=tuple(SignedRoster(text.encode(), ()) for text in given["rosters"]),
+        epoch=given["epoch"],
+        scheme=given["scheme"],
+        suite=given["suite"],
+        program=given["program"],
+        consents=_consents(given),
+    )
+    return made.sign(raw(given["coordinator_seed"])).signature.hex()
+
+
+def case_abort(given: Given) -> Any:
+    Abort(raw(given["ctx"]), raw(given["signature"])).verify(raw(given["coordinator"]))
+    return True
+
+
+def case_done(given: Given) -> Any:
+    site, ctx, chain = SiteId(given["site"]), raw(given["ctx"]), raw(given["chain"])
+    done = Done(site, ctx, given["state"], chain).sign(raw(given["identity_seed"]))
+    return done.signature.hex()
+
+
+def case_refusal(given: Given) -> Any:
+    site, ctx, request = SiteId(given["site"]), raw(given["ctx"]), raw(given["request"])
+    return (
+        Refusal(site, ctx, request, given["code"]).sign(raw(given["identity_seed"])).signature.hex()
+    )
+
+
+def _handshake(seen: Given) -> Handshake:
+    return Handshake(
+        seen["invitation"],
+        raw(seen["site_nonce"]),
+        raw(seen["centre_nonce"]),
+        SiteId(seen["site"]),
+        seen["name"],
+        raw(seen["identity"]),
+        seen["federation"].encode(),
+        raw(seen["certificate"]),
+    )
+
+
+def _login(given: Given) -> Login:
+    return Login(SiteId(given["site"]), raw(given["site_nonce"]), raw(given["office_nonce"]))
+
+
+def _consents(given: Given) -> tuple[Consent, ...]:
+    return tuple(Consent(SiteId(c["site"]), raw(c["signature"])) for c in given["consents"])
 
 
 def _sd(given: Given) -> bytes:

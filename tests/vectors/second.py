@@ -234,14 +234,25 @@ ROSTER_KEYS = {
 }
 
 
-def moment(text: Any) -> str:
+def moment(text: Any) -> datetime:
+    """Read a time; a day alone begins at midnight in UTC."""
     shape = r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}Z)?"
     need(isinstance(text, str) and re.fullmatch(shape, text, re.ASCII), "roster")
     try:
-        datetime.fromisoformat(text)
+        return datetime.fromisoformat(text.removesuffix("Z"))
     except ValueError:
         raise Refused("roster") from None
-    return str(text)
+
+
+def check_identities(keys: Sequence[str], code: str) -> None:
+    """Hold SPEC 2.5 against identity keys in hex."""
+    need(len(set(keys)) == len(keys), code)
+    for text in keys:
+        need(re.fullmatch("[0-9a-f]{64}", text), code)
+        key = bytes.fromhex(text)
+        point = unpacked(key)
+        need(int.from_bytes(key, "little") % 2**255 < P, code)
+        need(point is None or packed(times(8, point)) != packed(NEUTRAL), code)
 
 
 def roster_of(text: str) -> dict[str, Any]:
@@ -254,10 +265,7 @@ def roster_of(text: str) -> dict[str, Any]:
     need(ids == sorted(set(ids)) and len(set(keys)) == len(keys), "roster")
     hexes = [*keys, r["prev_digest"]]
     need(all(re.fullmatch("[0-9a-f]{64}", key) for key in hexes), "roster")
-    for key in map(bytes.fromhex, keys):
-        point = unpacked(key)
-        need(int.from_bytes(key, "little") % 2**255 < P, "roster")
-        need(point is None or packed(times(8, point)) != packed(NEUTRAL), "roster")
+    check_identities(keys, "roster")
     names = [r["federation"], r["study"], *(s["name"] for s in r["sites"])]
     need(all(n and n.isprintable() for n in names), "roster")
     need(all(type(r[k]) is int for k in ("version", "min_sites", "delta_min")), "roster")
@@ -270,6 +278,7 @@ def roster_of(text: str) -> dict[str, Any]:
     chosen = r["verifiers"]
     need(len(set(chosen)) == len(chosen) != 1 and set(chosen) <= set(ids), "roster")
     return {
+        "value": r,
         "digest": tagged("roster", text),
         "keys": {s["id"]: bytes.fromhex(s["ik"]) for s in r["sites"]},
         "coordinator": bytes.fromhex(r["ck"]),
@@ -392,6 +401,67 @@ def opened(block: Mapping[str, Any], sd: bytes, sites: int, words: Sequence[int]
         sums[field["name"]] = decoded(field, part, block["width"], sites)
         start += field["cells"]
     return {"sums": sums, "patients": patients, "flags": flags}
+
+
+# --- governance -----------------------------------------------------------------------------------
+
+LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def federation_of(text: str) -> dict[str, Any]:
+    """Parse a federation's file (SPEC 2.8); of its certificate, the outermost length alone."""
+    f, code = json.loads(text), "federation-file"
+    need(f.keys() == {"name", "ck", "authorities", "threshold", "ca"}, code)
+    need(compact(f) == text.encode() and f["authorities"] == sorted(f["authorities"]), code)
+    der = bytes.fromhex(f["ca"])
+    need(der[:2] == b"\x30\x82" and len(der) == 4 + int.from_bytes(der[2:4], "big"), "certificate")
+    need(f["name"] and f["name"].isprintable(), code)
+    check_identities([f["ck"], *f["authorities"]], code)
+    need(type(f["threshold"]) is int and 1 <= f["threshold"] <= len(f["authorities"]), code)
+    return dict(f)
+
+
+def signed_parts(seed: str, *parts: bytes | str) -> str:
+    return ed25519_sign(bytes.fromhex(seed), lp("SITESUM-1", *parts)).hex()
+
+
+def need_signed(public: str, signature: str, *parts: bytes | str) -> None:
+    raw = bytes.fromhex(signature)
+    need(len(raw) == 64, "signature")
+    need(ed25519_valid(bytes.fromhex(public), lp("SITESUM-1", *parts), raw), "signature")
+
+
+def lettered(raw: bytes) -> str:
+    bits = "".join(f"{byte:08b}" for byte in raw)
+    return "".join(LETTERS[int(bits[i : i + 5], 2)] for i in range(0, len(bits), 5))
+
+
+def checksum(name: str, secret: bytes) -> str:
+    folded = name.replace("I", "1").replace("L", "1").replace("O", "0")
+    return lettered(tagged("invitation-check", folded, secret)[:5])[:4]
+
+
+def joined_digest(seen: Mapping[str, str]) -> bytes:
+    """Check what both ends saw (SPEC 2.9), and hash it."""
+    code = "invitation"
+    for part in ("site_nonce", "centre_nonce", "certificate"):
+        need(len(seen[part]) == 64, code)
+    need(SITE.fullmatch(seen["site"]) and seen["name"].isprintable(), code)
+    need(1 <= len(seen["name"]) <= 200, code)
+    check_identities([seen["identity"]], code)
+    hexes = ("site_nonce", "centre_nonce", "identity", "certificate")
+    parts = {k: bytes.fromhex(v) if k in hexes else v for k, v in seen.items()}
+    order = ("invitation", "site_nonce", "centre_nonce", "site", "name", "identity")
+    return tagged("join", *(parts[k] for k in (*order, "federation", "certificate")))
+
+
+def atoms_of(rosters: Sequence[Sequence[str]], least: int) -> list[list[str]]:
+    """Sort everybody by whom they stand together with (SPEC 7.4)."""
+    everybody = sorted({site for members in rosters for site in members})
+    seen: dict[tuple[bool, ...], list[str]] = {}
+    for site in everybody:
+        seen.setdefault(tuple(site in members for members in rosters), []).append(site)
+    return sorted(atom for atom in seen.values() if len(atom) < least)
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -647,19 +717,193 @@ def case_round(given: Mapping[str, Any]) -> Any:
     return {"ctx": parties.ctx.hex(), "transcript": parties.t.hex(), "trips": trips}
 
 
+def case_federation(given: Mapping[str, Any]) -> Any:
+    federation_of(given["federation"])
+    hashed = tagged("federation", given["federation"])
+    bits = f"{int.from_bytes(hashed, 'big'):0256b}"
+    return {"digest": hashed.hex(), "words": [int(bits[i : i + 11], 2) for i in range(0, 66, 11)]}
+
+
+def case_chain(given: Mapping[str, Any]) -> Any:
+    """Check signatures, then content, then order, names, keys, time and memory (SPEC 2.8)."""
+    federation, rosters = federation_of(given["federation"]), given["rosters"]
+    need(1 <= len(rosters) <= 1000, "roster")
+    for entry in rosters:
+        keys = [pair["key"] for pair in entry["signatures"]]
+        need(keys == sorted(set(keys)) and set(keys) <= {*federation["authorities"]}, "signature")
+        for pair in entry["signatures"]:
+            need_signed(pair["key"], pair["signature"], "roster", entry["payload"])
+        need(len(keys) >= federation["threshold"], "signature")
+    chain = [roster_of(entry["payload"]) for entry in rosters]
+    before = bytes(32)
+    for place, roster in enumerate(chain, 1):
+        value = roster["value"]
+        need(value["version"] == place and value["prev_digest"] == before.hex(), "roster")
+        need(value["federation"] == federation["name"], "roster")
+        need(value["study"] == chain[0]["value"]["study"], "roster")
+        keys = [value["ck"], *(site["ik"] for site in value["sites"])]
+        need(not set(keys) & set(federation["authorities"]), "roster")
+        need(not value["simulated"], "roster")
+        before = roster["digest"]
+    need(chain[0]["value"]["ck"] == federation["ck"], "roster")
+    last, now = chain[-1]["value"], moment(given["now"])
+    need(moment(last["not_before"]) <= now < moment(last["expires"]), "roster")
+    if given["known"] is not None:
+        known = roster_of(given["known"])
+        version = known["value"]["version"]
+        need(len(chain) >= version, "roster")
+        need(chain[version - 1]["digest"] == known["digest"], "roster")
+    return [roster["digest"].hex() for roster in chain]
+
+
+def case_new_invitation(given: Mapping[str, Any]) -> Any:
+    secret = bytes.fromhex(given["secret"])
+    name = re.sub("[^A-Z0-9]+", "-", given["name"].upper())[:40].strip("-")
+    need(name and len(secret) == 15, "value")
+    letters = lettered(secret) + checksum(name, secret)
+    return "-".join([name, *(letters[i : i + 4] for i in range(0, 28, 4))])
+
+
+def case_invitation(given: Mapping[str, Any]) -> Any:
+    *name, a, b, c, d, e, f, check = [""] * 8 + given["code"].upper().replace("-", " ").split()
+    label = "-".join(part for part in name if part)
+    groups = [g.replace("I", "1").replace("L", "1").replace("O", "0") for g in (a, b, c, d, e, f)]
+    letters = "".join(groups)
+    need(label and all(len(group) == 4 for group in (*groups, check)), "invitation")
+    need(set(letters) <= set(LETTERS), "invitation")
+    secret = int("".join(f"{LETTERS.index(x):05b}" for x in letters), 2).to_bytes(15, "big")
+    shown = check.replace("I", "1").replace("L", "1").replace("O", "0")
+    need(shown == checksum(label, secret), "invitation")
+    return {"id": tagged("invitation", secret)[:16].hex(), "secret": secret.hex()}
+
+
+def case_join(given: Mapping[str, Any]) -> Any:
+    seen, secret = joined_digest(given["seen"]), bytes.fromhex(given["secret"])
+    return {
+        "digest": seen.hex(),
+        "centre": hmac.digest(secret, lp("SITESUM-1", "join-centre", seen), "sha256").hex(),
+        "site": hmac.digest(secret, lp("SITESUM-1", "join-site", seen), "sha256").hex(),
+        "signature": signed_parts(given["identity_seed"], "join-site", seen),
+        "receipt": signed_parts(given["coordinator_seed"], "join-centre", seen),
+    }
+
+
+def case_joined(given: Mapping[str, Any]) -> Any:
+    seen, secret = joined_digest(given["seen"]), bytes.fromhex(given["secret"])
+    for end in ("centre", "site"):
+        code = hmac.digest(secret, lp("SITESUM-1", f"join-{end}", seen), "sha256")
+        need(given[end] == code.hex(), "invitation")
+    need_signed(given["seen"]["identity"], given["signature"], "join-site", seen)
+    return True
+
+
+def login_parts(given: Mapping[str, Any]) -> tuple[bytes | str, ...]:
+    nonces = bytes.fromhex(given["site_nonce"]), bytes.fromhex(given["office_nonce"])
+    need(all(len(nonce) == 32 for nonce in nonces) and nonces[0] != nonces[1], "login")
+    return (given["site"], *nonces)
+
+
+def case_login(given: Mapping[str, Any]) -> Any:
+    parts = login_parts(given)
+    office = ed25519_public(bytes.fromhex(given["coordinator_seed"]))
+    return {
+        "challenge": signed_parts(given["coordinator_seed"], "login-office", *parts),
+        "proof": signed_parts(given["identity_seed"], "login-site", *parts, office),
+    }
+
+
+def case_logged_in(given: Mapping[str, Any]) -> Any:
+    parts, office = login_parts(given), bytes.fromhex(given["coordinator"])
+    need_signed(given["coordinator"], given["challenge"], "login-office", *parts)
+    need_signed(given["identity"], given["proof"], "login-site", *parts, office)
+    return True
+
+
+def case_atoms(given: Mapping[str, Any]) -> Any:
+    return atoms_of(given["rosters"], given["least"])
+
+
+def case_rule_l(given: Mapping[str, Any]) -> Any:
+    chain, released = ([roster_of(text) for text in given[part]] for part in ("chain", "released"))
+    new = chain[-1]["value"]
+    keys = {site: key for roster in (*released, *chain) for site, key in roster["keys"].items()}
+    for consent in given["consents"]:
+        need(consent["site"] in keys, "roster")
+        parts = ("withdraw-consent", new["federation"], new["study"], consent["site"])
+        need_signed(keys[consent["site"]].hex(), consent["signature"], *parts)
+    away = [roster for roster in chain[:-1] if given["own"] not in roster["keys"]]
+    rosters = [list(roster["keys"]) for roster in (*released, *away, chain[-1])]
+    agreed = {consent["site"] for consent in given["consents"]}
+    for atom in atoms_of(rosters, new["delta_min"]):
+        need(set(atom) <= agreed, "rule-l")
+    return True
+
+
+def case_open_run(given: Mapping[str, Any]) -> Any:
+    rosters = [tagged("roster", text) for text in given["rosters"]]
+    consents: list[bytes | str] = []
+    for consent in given["consents"]:
+        consents += [consent["site"], bytes.fromhex(consent["signature"])]
+    return signed_parts(
+        given["coordinator_seed"],
+        "run",
+        bytes.fromhex(given["run_id"]),
+        tagged("plan", given["plan"]),
+        u32(given["epoch"]),
+        given["scheme"],
+        u32(given["suite"]),
+        given["program"],
+        u32(len(rosters)),
+        *rosters,
+        u32(len(given["consents"])),
+        *consents,
+    )
+
+
+def case_abort(given: Mapping[str, Any]) -> Any:
+    need_signed(given["coordinator"], given["signature"], "abort", bytes.fromhex(given["ctx"]))
+    return True
+
+
+def case_done(given: Mapping[str, Any]) -> Any:
+    ctx, chain = bytes.fromhex(given["ctx"]), bytes.fromhex(given["chain"])
+    parts = ("done", ctx, given["site"], given["state"], chain)
+    return signed_parts(given["identity_seed"], *parts)
+
+
+def case_refusal(given: Mapping[str, Any]) -> Any:
+    ctx, request = bytes.fromhex(given["ctx"]), bytes.fromhex(given["request"])
+    parts = ("refusal", ctx, given["site"], request, given["code"])
+    return signed_parts(given["identity_seed"], *parts)
+
+
 CASES = {
+    "abort": case_abort,
     "agree": case_agree,
+    "atoms": case_atoms,
+    "chain": case_chain,
     "ctr": case_ctr,
     "decode": case_decode,
+    "done": case_done,
     "encode": case_encode,
     "ephemeral": case_ephemeral,
+    "federation": case_federation,
     "hkdf": case_hkdf,
+    "invitation": case_invitation,
+    "join": case_join,
+    "joined": case_joined,
+    "logged-in": case_logged_in,
+    "login": case_login,
     "long": case_long,
     "mask": case_mask,
+    "new-invitation": case_new_invitation,
+    "open-run": case_open_run,
     "params": case_params,
     "raw-sum": case_raw_sum,
+    "refusal": case_refusal,
     "roster": case_roster,
     "round": case_round,
+    "rule-l": case_rule_l,
     "setup": case_setup,
     "sign": case_sign,
     "signature": case_signature,
