@@ -58,10 +58,22 @@ class Door:
                 del self._by_address[peer]
 
 
+@dataclass(frozen=True)
+class Guest:
+    """A hospital that has shown who it is, and the version of its software.
+
+    A visit only shows that a login works.
+    """
+
+    site: SiteId
+    software: str
+    visit: bool
+
+
 async def log_in(
     stream: Stream, seed: bytes, identity: Ask, alarm: Callable[[Alarm], None]
-) -> tuple[SiteId, str]:
-    """Let a hospital show who it is; give its id and the version of its software.
+) -> Guest:
+    """Let a hospital show who it is.
 
     `seed` is the coordinator's. Whether the roster lacks the name or has another key for it is
     not told to a stranger.
@@ -86,7 +98,7 @@ async def log_in(
     except SignatureError:
         alarm(Alarm(Denial.IDENTITY, login.site, stream.peer))
         raise DeniedError(Denial.IDENTITY) from None
-    return login.site, plain(hello.software)
+    return Guest(login.site, plain(hello.software), hello.visit)
 
 
 def plain(text: str) -> str:

@@ -19,7 +19,7 @@ from typing import TypeVar
 
 import grpc
 
-from coordinator.carriers.door import Alarm, Door, denied, last_word, log_in
+from coordinator.carriers.door import Alarm, Door, Guest, denied, last_word, log_in
 from coordinator.carriers.health import health_handler
 from coordinator.carriers.join import Joining, Reception
 from coordinator.carriers.limits import Limits
@@ -268,10 +268,14 @@ class GrpcServer:
         return None
 
     async def _hospital(self, stream: Stream) -> None:
-        session = await self._logged_in(stream)
+        with self._door.opened(stream.peer):
+            guest = await self._logged_in(stream)
+            if guest.visit:
+                await self._welcome(stream)
+                return
+            session = await self._claimed(stream, guest)
         try:
-            welcome = pb.Welcome(time=int(time.time()), software=self._software)
-            await stream.write(pb.FromOffice(welcome=welcome))
+            await self._welcome(stream)
             self._tell(self._hooks.presence, _presence(session, connected=True))
             self._board.resend(session)
             await session.serve(self._board.deliver)
@@ -282,19 +286,25 @@ class GrpcServer:
             if self._board.release(session):
                 self._tell(self._hooks.presence, _presence(session, connected=False))
 
-    async def _logged_in(self, stream: Stream) -> Session:
-        with self._door.opened(stream.peer):
-            try:
-                async with asyncio.timeout(self._limits.login_seconds):
-                    who = await log_in(stream, self._seed, self._identity, self._alarm)
-            except TimeoutError:
-                raise DeniedError(Denial.SLOW) from None
-            session = Session(*who, stream, self._limits)
-            if other := await self._board.claim(session):
-                self._alarm(Alarm(Denial.SECOND, session.site, stream.peer))
-                await other.warn(Denial.SECOND)
-                raise DeniedError(Denial.SECOND)
-            return session
+    async def _logged_in(self, stream: Stream) -> Guest:
+        try:
+            async with asyncio.timeout(self._limits.login_seconds):
+                return await log_in(stream, self._seed, self._identity, self._alarm)
+        except TimeoutError:
+            raise DeniedError(Denial.SLOW) from None
+
+    async def _claimed(self, stream: Stream, guest: Guest) -> Session:
+        """Make it the hospital's one live session; both of two live ones are told."""
+        session = Session(guest.site, guest.software, stream, self._limits)
+        if other := await self._board.claim(session):
+            self._alarm(Alarm(Denial.SECOND, session.site, stream.peer))
+            await other.warn(Denial.SECOND)
+            raise DeniedError(Denial.SECOND)
+        return session
+
+    async def _welcome(self, stream: Stream) -> None:
+        welcome = pb.Welcome(time=int(time.time()), software=self._software)
+        await stream.write(pb.FromOffice(welcome=welcome))
 
     async def _joiner(self, stream: Stream) -> None:
         if self._joining is None:

@@ -15,7 +15,7 @@ from protocol.ids import SiteId
 from protocol.wire import federation_pb2 as pb
 from protocol.wire.codec import MessageError
 from protocol.wire.frames import Assembler, chunks
-from protocol.wire.service import Denial
+from protocol.wire.service import UNANSWERED, Denial
 
 Sink = Callable[[tuple[SiteId, bytes]], None]
 Deliver = Callable[[SiteId, int, bytes], None]
@@ -58,7 +58,7 @@ class Session:
 
     async def warn(self, why: Denial) -> None:
         """Let the hospital's operator know of something, and go on."""
-        await self._stream.write(pb.FromOffice(warning=pb.Warning(code=why)))
+        await self._stream.write(pb.FromOffice(notice=pb.Notice(code=why)))
 
     async def answers(self) -> bool:
         """Ping the hospital, and say whether it answers within the limit."""
@@ -106,7 +106,7 @@ class Session:
         """Send what waits, never with more unanswered than a hospital has to hold."""
         while True:
             await self._room.wait()
-            if not self._unsent or len(self._sent) == self._limits.unanswered:
+            if not self._unsent or len(self._sent) == UNANSWERED:
                 self._room.clear()
                 continue
             number = next(iter(self._unsent))

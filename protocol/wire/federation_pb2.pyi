@@ -77,34 +77,36 @@ class FromSite(_message.Message):
     def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., proof: _Optional[_Union[LoginProof, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., leaving: _Optional[_Union[Leaving, _Mapping]] = ...) -> None: ...
 
 class FromOffice(_message.Message):
-    __slots__ = ("challenge", "welcome", "chunk", "ping", "denied", "warning")
+    __slots__ = ("challenge", "welcome", "chunk", "ping", "denied", "notice")
     CHALLENGE_FIELD_NUMBER: _ClassVar[int]
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     CHUNK_FIELD_NUMBER: _ClassVar[int]
     PING_FIELD_NUMBER: _ClassVar[int]
     DENIED_FIELD_NUMBER: _ClassVar[int]
-    WARNING_FIELD_NUMBER: _ClassVar[int]
+    NOTICE_FIELD_NUMBER: _ClassVar[int]
     challenge: Challenge
     welcome: Welcome
     chunk: Chunk
     ping: Ping
     denied: Denied
-    warning: Warning
-    def __init__(self, challenge: _Optional[_Union[Challenge, _Mapping]] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., denied: _Optional[_Union[Denied, _Mapping]] = ..., warning: _Optional[_Union[Warning, _Mapping]] = ...) -> None: ...
+    notice: Notice
+    def __init__(self, challenge: _Optional[_Union[Challenge, _Mapping]] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., denied: _Optional[_Union[Denied, _Mapping]] = ..., notice: _Optional[_Union[Notice, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("site", "nonce", "wire", "program", "software")
+    __slots__ = ("site", "nonce", "wire", "program", "software", "visit")
     SITE_FIELD_NUMBER: _ClassVar[int]
     NONCE_FIELD_NUMBER: _ClassVar[int]
     WIRE_FIELD_NUMBER: _ClassVar[int]
     PROGRAM_FIELD_NUMBER: _ClassVar[int]
     SOFTWARE_FIELD_NUMBER: _ClassVar[int]
+    VISIT_FIELD_NUMBER: _ClassVar[int]
     site: str
     nonce: bytes
     wire: int
     program: str
     software: str
-    def __init__(self, site: _Optional[str] = ..., nonce: _Optional[bytes] = ..., wire: _Optional[int] = ..., program: _Optional[str] = ..., software: _Optional[str] = ...) -> None: ...
+    visit: bool
+    def __init__(self, site: _Optional[str] = ..., nonce: _Optional[bytes] = ..., wire: _Optional[int] = ..., program: _Optional[str] = ..., software: _Optional[str] = ..., visit: _Optional[bool] = ...) -> None: ...
 
 class Challenge(_message.Message):
     __slots__ = ("nonce", "signature")
@@ -140,7 +142,7 @@ class Denied(_message.Message):
     software: str
     def __init__(self, code: _Optional[str] = ..., wire: _Optional[int] = ..., program: _Optional[str] = ..., software: _Optional[str] = ...) -> None: ...
 
-class Warning(_message.Message):
+class Notice(_message.Message):
     __slots__ = ("code",)
     CODE_FIELD_NUMBER: _ClassVar[int]
     code: str

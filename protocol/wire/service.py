@@ -12,6 +12,9 @@ CONNECT = f"/{SERVICE}/Connect"
 JOIN = f"/{SERVICE}/Join"
 
 NONCE_BYTES = 32
+UNANSWERED = 4
+"""Requests, of as many runs, that one hospital has to hold at a time."""
+
 SMALL_BYTES = 4096
 """No message before the end of a login or a joining is larger, but for what it is to trust."""
 
