@@ -3,7 +3,7 @@
 Tests stratified by hospital need no table of a hospital: their `LogRank` values add.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -140,3 +140,17 @@ def fleming_harrington(p: float, q: float) -> Weighting:
         return weight
 
     return weigh
+
+
+FAMILY: Mapping[str, Weighting] = {
+    "log-rank": fleming_harrington(0.0, 0.0),
+    "gehan": gehan,
+    "tarone-ware": tarone_ware,
+    "peto-peto": peto_peto,
+    "modified-peto-peto": modified_peto_peto,
+    "fleming-harrington-1-0": fleming_harrington(1.0, 0.0),
+    "fleming-harrington-0-1": fleming_harrington(0.0, 1.0),
+    "fleming-harrington-1-1": fleming_harrington(1.0, 1.0),
+    "fleming-harrington-half-half": fleming_harrington(0.5, 0.5),
+}
+"""The tests by name: they differ in the times at which a difference counts most."""

@@ -181,13 +181,17 @@ class MantelHaenszel:
     """What a common odds ratio over strata needs of each stratum; strata add.
 
     With a, b the treated arm's patients with and without the event, c, d the comparator's and n
-    all: ad/n, bc/n, a - E(a) and its hypergeometric variance.
+    all: ad/n, bc/n, a - E(a) and its hypergeometric variance. The variance of the log odds ratio
+    takes three more, with p = (a + d)/n and q = (b + c)/n: p ad/n, p bc/n + q ad/n, q bc/n.
     """
 
     concordant: float
     discordant: float
     difference: float
     variance: float
+    agreeing: float = 0.0
+    mixed: float = 0.0
+    disagreeing: float = 0.0
 
     def __add__(self, other: "MantelHaenszel") -> "MantelHaenszel":
         return MantelHaenszel(
@@ -195,12 +199,33 @@ class MantelHaenszel:
             self.discordant + other.discordant,
             self.difference + other.difference,
             self.variance + other.variance,
+            self.agreeing + other.agreeing,
+            self.mixed + other.mixed,
+            self.disagreeing + other.disagreeing,
         )
 
     @property
     def odds_ratio(self) -> float:
         """Common odds ratio; NaN where no stratum is informative."""
         return ratio(self.concordant, self.discordant)
+
+    def interval(self, level: float = 0.95) -> Interval:
+        """Limits of the common odds ratio; NaN where it is 0, infinite or not determined.
+
+        Right for few large strata and for many small ones.
+
+        References
+        ----------
+        Robins, Breslow and Greenland (1986), Biometrics 42, 311-323.
+        """
+        r, s = self.concordant, self.discordant
+        if not (r > 0 and s > 0):
+            return math.nan, math.nan
+        variance = (
+            self.agreeing / (2 * r * r) + self.mixed / (2 * r * s) + self.disagreeing / (2 * s * s)
+        )
+        factor = math.exp(normal_quantile(level) * math.sqrt(variance))
+        return self.odds_ratio / factor, self.odds_ratio * factor
 
     @property
     def test(self) -> ChiSquare:
@@ -220,7 +245,8 @@ def mantel_haenszel(events: tuple[int, int], n: tuple[int, int]) -> MantelHaensz
         return MantelHaenszel(0.0, 0.0, 0.0, 0.0)
     (c, a), (d, b) = events, (n[0] - events[0], n[1] - events[1])
     variance = n[0] * n[1] * died * (total - died) / (total * total * (total - 1))
-    return MantelHaenszel(a * d / total, b * c / total, a - n[1] * died / total, variance)
+    r, s, p, q = a * d / total, b * c / total, (a + d) / total, (b + c) / total
+    return MantelHaenszel(r, s, a - n[1] * died / total, variance, p * r, p * s + q * r, q * s)
 
 
 def _expected(cells: Counts) -> Reals:

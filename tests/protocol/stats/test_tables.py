@@ -1,4 +1,5 @@
 import math
+from dataclasses import astuple
 
 import numpy as np
 import pytest
@@ -7,7 +8,6 @@ from hypothesis import strategies as st
 from scipy.stats import fisher_exact
 
 from protocol.stats.tables import (
-    MantelHaenszel,
     chi_square,
     clopper_pearson,
     mantel_haenszel,
@@ -72,10 +72,16 @@ def test_limits_of_no_and_of_all_events() -> None:
 
 def test_mantel_haenszel_by_hand() -> None:
     # Treated 3 of 5, comparator 1 of 5: ad/n = 3*4/10, bc/n = 2*1/10, a - E = 3 - 2,
-    # variance 5*5*4*6/(100*9).
+    # variance 5*5*4*6/(100*9). With p = (3 + 4)/10 and q = (1 + 2)/10 the parts of the odds
+    # ratio's variance are .7 * 1.2, .7 * .2 + .3 * 1.2 and .3 * .2.
     one = mantel_haenszel((1, 3), (5, 5))
-    assert one == MantelHaenszel(1.2, 0.2, 1.0, 600 / 900)
+    parts = (1.2, 0.2, 1.0, 600 / 900, 0.84, 0.5, 0.06)
+    assert astuple(one) == pytest.approx(parts)
     assert one.odds_ratio == pytest.approx(6.0)
+    # One table: Robins, Breslow and Greenland's variance is 1/3 + 1/2 + 1/1 + 1/4, Woolf's.
+    half = 1.959963984540054 * math.sqrt(1 / 3 + 1 / 2 + 1 + 1 / 4)
+    assert one.interval() == pytest.approx((6 * math.exp(-half), 6 * math.exp(half)))
+    assert all(map(math.isnan, mantel_haenszel((0, 3), (5, 5)).interval()))
     assert (one + one).test.statistic == pytest.approx(3.0)
     nobody = mantel_haenszel((0, 0), (1, 0))
     assert math.isnan(nobody.odds_ratio)
