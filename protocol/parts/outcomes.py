@@ -1,25 +1,17 @@
 """Ask the outcomes of one population: tables first, then what is built on them."""
 
 from protocol.disclosure import rules
+from protocol.parts.by_hospital import stratified_hazards
 from protocol.parts.matching import with_borders
 from protocol.plan.model import Plan, TimeToEvent
 from protocol.play import Play, ask, both, tell, together
-from protocol.stats.cox import (
-    MAX_TRIPS,
-    NotEstimable,
-    Ties,
-    check_estimable,
-    converged,
-    fit,
-    next_log_hr,
-    score_residuals,
-)
+from protocol.stats.cox import NotEstimable, Ties, fit, score_residuals
 from protocol.steps.outcome_table import OutcomeTable
 from protocol.steps.population import Population
 from protocol.steps.quota import Matched
 from protocol.steps.residuals import Residuals
 from protocol.steps.risk_table import EVERY, Events, Level, RiskTableStep
-from protocol.steps.stratified import Contributors, StratifiedCox, StratifiedLogRank
+from protocol.steps.stratified import Contributors, StratifiedLogRank
 
 
 def outcomes(
@@ -65,25 +57,11 @@ def _survival(step: RiskTableStep) -> Play[Events | None]:
 
 def _stratified(step: RiskTableStep) -> Play[None]:
     """Test with hazards of each hospital's own: a few sums a test, and a few trips for Cox."""
-    yield from together([_log_rank(step), *(_cox(step, ties) for ties in Ties)])
+    yield from together([_log_rank(step), *(stratified_hazards(step, ties) for ties in Ties)])
 
 
 def _log_rank(step: RiskTableStep) -> Play[None]:
     yield from tell(StratifiedLogRank(step))
-
-
-def _cox(step: RiskTableStep, ties: Ties) -> Play[None]:
-    """Solve for the log hazard ratio from b = 0; each b follows from this step's own totals."""
-    b = 0.0
-    for trip in range(MAX_TRIPS):
-        learnt = yield from ask(StratifiedCox(step, ties, b, trip))
-        try:
-            check_estimable(*learnt.informative)
-            if converged(learnt.terms):
-                return
-            b = next_log_hr(learnt.terms, b)
-        except NotEstimable:
-            return
 
 
 def _cells(plan: Plan, population: Population) -> Play[Matched | None]:

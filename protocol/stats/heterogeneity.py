@@ -109,3 +109,79 @@ def effects(
         between_variance=max(0.0, between),
         inconsistency=max(0.0, 1 - df / q) if q > 0 else 0.0,
     )
+
+
+@dataclass(frozen=True)
+class EffectSums:
+    """Sums over hospitals of w, w^2, w^3, w t, w t^2, w^2 t and w^2 t^2, w = 1/(se^2 + between).
+
+    `between` is the between-hospital variance at which hospitals took their weights.
+    """
+
+    between: float
+    w: float
+    w2: float
+    w3: float
+    wt: float
+    wt2: float
+    w2t: float
+    w2t2: float
+
+
+@dataclass(frozen=True)
+class RandomEffects:
+    """The mean effect of hospitals whose own effects vary with variance `between_variance`.
+
+    `inconsistency` is the share of the total variance that is between hospitals (I^2).
+    """
+
+    estimate: float
+    std_error: float
+    between_variance: float
+    inconsistency: float
+
+
+def random_effects(at_variance: EffectSums, fixed: Effects, sum_w2: float) -> RandomEffects:
+    """Summarise by the sums that hospitals weigh at the between-hospital variance found.
+
+    I^2 = t2 / (t2 + v), v = (S - 1) / (sum w - sum w^2 / sum w) at no variance between hospitals.
+
+    Parameters
+    ----------
+    at_variance
+        Sums at the variance found.
+    fixed, sum_w2
+        What the sums at variance 0 say, and their sum of squared weights.
+
+    References
+    ----------
+    DerSimonian and Laird (1986); Higgins and Thompson (2002), Stat. Med. 21, 1539-1558.
+    """
+    sum_w = 1 / (fixed.std_error * fixed.std_error)
+    typical = ratio(fixed.hospitals - 1, sum_w - sum_w2 / sum_w)
+    between = at_variance.between
+    return RandomEffects(
+        estimate=at_variance.wt / at_variance.w,
+        std_error=1 / math.sqrt(at_variance.w),
+        between_variance=between,
+        inconsistency=ratio(between, between + typical) if between else 0.0,
+    )
+
+
+def reml_step(sums: EffectSums) -> float:
+    """Find the next between-hospital variance by Fisher scoring of the restricted likelihood.
+
+    With P = W - w w' / sum w the step is (t' P P t - tr P) / tr(P P); t' P P t is the sum of
+    w^2 (t - mean)^2, tr P = sum w - sum w^2 / sum w and tr(P P) = sum w^2 - 2 sum w^3 / sum w
+    + (sum w^2 / sum w)^2. Never below 0.
+
+    References
+    ----------
+    Harville (1977), J. Am. Stat. Assoc. 72, 320-338; Viechtbauer (2005), J. Educ. Behav. Stat.
+    30, 261-293.
+    """
+    mean, share = sums.wt / sums.w, sums.w2 / sums.w
+    squares = sums.w2t2 - 2 * mean * sums.w2t + mean * mean * sums.w2
+    trace = sums.w2 - 2 * sums.w3 / sums.w + share * share
+    step = (squares - (sums.w - share)) / trace if trace > 0 else 0.0
+    return max(0.0, sums.between + step)
