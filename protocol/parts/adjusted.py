@@ -1,0 +1,103 @@
+"""Fit the adjusted hazard ratio by Newton's method on sums."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from protocol.play import Play, ask
+from protocol.stats import linear
+from protocol.stats.adjusted import (
+    CONVERGED,
+    MAX_COEFFICIENT,
+    MAX_TRIPS,
+    AdjustedFit,
+    AdjustedTerms,
+    adjusted_step,
+)
+from protocol.stats.logistic import largest
+from protocol.steps.adjusted import (
+    AdjustedSums,
+    Adjustment,
+    PooledAdjusted,
+    StratifiedAdjusted,
+)
+
+Asked = StratifiedAdjusted | PooledAdjusted
+
+
+@dataclass(frozen=True)
+class NotAdjusted:
+    """Why there is no adjusted hazard ratio, in a sentence for the report."""
+
+    reason: str
+
+
+def adjusted_by_hospital(adjustment: Adjustment, hospitals: int) -> Play[AdjustedFit | NotAdjusted]:
+    """Fit with hazards of each hospital's own, if enough hospitals have information (rule S7)."""
+
+    def question(asked: Adjustment, b: tuple[float, ...], trip: int) -> Asked:
+        return StratifiedAdjusted(asked, b, f"{len(b)} columns", trip)
+
+    return (yield from _fit(adjustment, question, hospitals))
+
+
+def adjusted_pooled(
+    adjustment: Adjustment, cells: tuple[int, ...]
+) -> Play[AdjustedFit | NotAdjusted]:
+    """Fit with one hazard for all hospitals (profile `open` only)."""
+
+    def question(asked: Adjustment, b: tuple[float, ...], trip: int) -> Asked:
+        return PooledAdjusted(asked, b, f"{len(b)} columns", trip, cells)
+
+    return (yield from _fit(adjustment, question, 1))
+
+
+def _fit(
+    adjustment: Adjustment,
+    question: Callable[[Adjustment, tuple[float, ...], int], Asked],
+    hospitals: int,
+) -> Play[AdjustedFit | NotAdjusted]:
+    """Iterate b + I^-1 U from b = 0; columns that add nothing to those before are left out."""
+    b = (0.0,) * len(adjustment.kept)
+    null: AdjustedTerms | None = None
+    trip = 0
+    while trip < MAX_TRIPS:
+        learnt = yield from ask(question(adjustment, b, trip))
+        if learnt.hospitals < hospitals:
+            return NotAdjusted(f"fewer than {hospitals} hospitals have information (rule S7)")
+        trip += 1
+        try:
+            step = adjusted_step(learnt.terms)
+        except linear.NotPositive as singular:
+            if null is not None or singular.column == 0:
+                return NotAdjusted("the columns do not tell the patients apart")
+            kept = list(adjustment.kept)
+            del kept[singular.column]
+            adjustment, b, trip = replace(adjustment, kept=tuple(kept)), (0.0,) * len(kept), 0
+            continue
+        null = null or learnt.terms
+        if largest(step) < CONVERGED:
+            return _finished(adjustment, learnt, step, null, trip)
+        b = tuple(old + move for old, move in zip(b, step, strict=True))
+        if largest(b) > MAX_COEFFICIENT:
+            return NotAdjusted("a covariate tells who has the event and who has not")
+    return NotAdjusted("the fit does not settle within the trips allowed")
+
+
+def _finished(
+    adjustment: Adjustment,
+    learnt: AdjustedSums,
+    step: tuple[float, ...],
+    null: AdjustedTerms,
+    trips: int,
+) -> AdjustedFit:
+    return AdjustedFit(
+        names=adjustment.names,
+        b=tuple(old + move for old, move in zip(learnt.b, step, strict=True)),
+        scale=adjustment.scale,
+        null=null,
+        terms=learnt.terms,
+        patients=learnt.patients,
+        events=learnt.events,
+        ties=adjustment.ties,
+        trips=trips,
+    )
