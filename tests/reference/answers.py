@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 
 from tests.reference.axis import Clock
+from tests.reference.by_hospital import by_hospital
 from tests.reference.case import read_case
 from tests.reference.causes import competing
 from tests.reference.comparisons import comparisons
+from tests.reference.fifths import by_fifths
 from tests.reference.matched import matched
+from tests.reference.paired import paired
 from tests.reference.people import people
 from tests.reference.plan_of import Studied, studied
+from tests.reference.rows import selected
 from tests.reference.survival import survival
 from tests.reference.weighted import weighted
 
@@ -38,17 +42,21 @@ def answers(found: Studied) -> dict[str, Any]:
 
 def _answers(found: Studied) -> Iterator[tuple[str, Any]]:
     terms, clock = found.terms, _clock(found)
-    yield from people(terms, found.first)
-    yield from comparisons(terms, found.first)
+    yield from people(terms, found.first, found.bench)
+    yield from comparisons(terms, found.first, found.bench)
     for ending in terms.endings:
         yield from survival(found.first.record, ending, clock)
+        yield from by_hospital(terms, found.first, found.bench, ending, clock)
     if terms.competing is not None:
-        yield from competing(found.first.record, terms.competing, clock)
-    for played, chosen in found.played:
-        for selection in chosen:
-            yield from matched(terms, played, selection, clock)
+        yield from competing(found.first.record, terms.competing, clock, found.bench)
+    yield from by_fifths(terms, found.first, found.bench, clock)
+    for group in found.matched:
+        for selection in group.chosen:
+            yield from matched(terms, group.played, selection, clock)
+            yield from paired(terms, group, selection, clock)
+    yield from selected(terms.case, found.first, found.bench)
     if found.weighted is not None:
-        yield from weighted(terms, found.weighted, clock)
+        yield from weighted(terms, found.weighted, clock, found.bench)
 
 
 def _clock(found: Studied) -> Clock:

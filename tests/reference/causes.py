@@ -12,15 +12,17 @@ from protocol.stats.cox import NotEstimable
 from protocol.stats.cumulative_incidence import IncidenceCurve
 from protocol.stats.fine_gray import fine_gray
 from protocol.stats.gray import gray
+from protocol.steps.by_hospital import StratifiedGray
 from tests.reference.axis import Clock
+from tests.reference.bench import Bench
 from tests.reference.survival import cox_numbers
 from tests.reference.terms import Ending
 
 Answers = Iterator[tuple[str, Any]]
 
 
-def competing(record: Record, ending: Ending, clock: Clock) -> Answers:
-    """Answer the group `competing`, save what is stratified by hospital."""
+def competing(record: Record, ending: Ending, clock: Clock, bench: Bench) -> Answers:
+    """Answer the group `competing`."""
     events = record.get("risk-table/1", ending.code, "all", "")
     table = clock.table(CauseTable(events.events, events.censored, events.grid.times))
     if min(table.all_causes.patients) == 0:
@@ -36,18 +38,24 @@ def competing(record: Record, ending: Ending, clock: Clock) -> Answers:
                 own = cumulative_incidence.cumulative_incidence(listed, arm, place)
                 yield f"{name}aalen_johansen.arm{arm}", _aalen_johansen(own, clock)
         yield from _comparison(name, table, place)
+        stratified = bench.ask(StratifiedGray(bench.table(ending.code), place)).test
+        if stratified.statistic >= 0:
+            yield f"{name}gray.strata_site", {
+                "stat": stratified.statistic, "p": stratified.p_value,
+            }  # fmt: skip
 
 
 def _incidence(name: str, curve: IncidenceCurve, clock: Clock) -> Answers:
     wanted = {"curve": np.unique([0.0, *curve.times])}
     if len(clock.landmarks):
         wanted["cif"] = clock.landmarks
+    last = float(curve.times[-1])
     for key, times in wanted.items():
         points = cumulative_incidence.at(curve, times)
-        yield (
-            name % key,
-            {"time": points.times, "est": points.incidence, "var": points.std_error**2},
-        )
+        # `timepoints` says nothing of times after an arm's last patient has left.
+        known = np.where(times <= last, 1.0, np.nan)
+        estimates = {"est": points.incidence * known, "var": points.std_error**2 * known}
+        yield name % key, {"time": points.times, **estimates}
 
 
 def _aalen_johansen(curve: IncidenceCurve, clock: Clock) -> dict[str, Any]:

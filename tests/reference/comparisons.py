@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.cohort import Cohort
 from protocol.plan.columns import Column, balance_columns, number_column
 from protocol.plan.model import Number, Plan
 from protocol.question import Record
@@ -17,7 +18,10 @@ from protocol.run import Played
 from protocol.stats import location, tables
 from protocol.stats.fisher import fisher_rx2
 from protocol.stats.table import Counts
+from protocol.steps.by_hospital import StratifiedOutcome
 from protocol.steps.describe import Description
+from protocol.steps.population import Everybody
+from tests.reference.bench import Bench
 from tests.reference.people import moments
 from tests.reference.terms import OTHER, Measure, Terms
 from tests.reference.zeroin import printed_odds_ratio
@@ -26,13 +30,13 @@ Answers = Iterator[tuple[str, Any]]
 ARMS = ("arm0", "arm1")
 
 
-def comparisons(terms: Terms, played: Played) -> Answers:
+def comparisons(terms: Terms, played: Played, bench: Bench) -> Answers:
     """Answer the group `tests`."""
     everybody = all_patients(played.record)
     for measure in terms.covariates:
-        yield from _tests(played, measure, everybody)
+        yield from _tests(played, measure, everybody, bench)
     for measure in terms.outcomes:
-        yield from _outcome(played, measure, everybody)
+        yield from _outcome(played, measure, everybody, bench)
 
 
 def all_patients(record: Record) -> Description:
@@ -41,13 +45,13 @@ def all_patients(record: Record) -> Description:
     return found
 
 
-def _tests(played: Played, measure: Measure, everybody: Description) -> Answers:
+def _tests(played: Played, measure: Measure, everybody: Description, bench: Bench) -> Answers:
     if measure.declared == "numeric":
         yield from _number(played, measure, everybody)
     elif measure.levels:
         counts = [[everybody.level(measure.variable, level, arm) for arm in (0, 1)]
                   for level in measure.levels]  # fmt: skip
-        yield from _categories(measure, np.array(counts, dtype=np.int64))
+        yield from _categories(measure, np.array(counts, dtype=np.int64), bench)
 
 
 def _number(played: Played, measure: Measure, everybody: Description) -> Answers:
@@ -137,7 +141,7 @@ def _own_column(plan: Plan, measure: Measure) -> Column:
     return next(c for c in balance_columns(plan) if c.variable == measure.code)
 
 
-def _outcome(played: Played, measure: Measure, everybody: Description) -> Answers:
+def _outcome(played: Played, measure: Measure, everybody: Description, bench: Bench) -> Answers:
     found = played.record.get("outcome-table/1", f"{measure.code}o", "all", "")
     if found is None:
         counts = [[everybody.level(measure.variable, level, arm) for arm in (0, 1)]
@@ -145,10 +149,10 @@ def _outcome(played: Played, measure: Measure, everybody: Description) -> Answer
     else:
         free = [n - e for n, e in zip(found.patients, found.events, strict=True)]
         counts = [free, list(found.events)]
-    yield from _categories(measure, np.array(counts, dtype=np.int64))
+    yield from _categories(measure, np.array(counts, dtype=np.int64), bench)
 
 
-def _categories(measure: Measure, cells: Counts) -> Answers:
+def _categories(measure: Measure, cells: Counts, bench: Bench) -> Answers:
     """Test levels (rows) by arm; R drops levels that nobody has, and tests two at least."""
     used: NDArray[np.bool_] = np.asarray(cells.any(axis=1))
     levels = [level for level, there in zip(measure.levels, used, strict=True) if there]
@@ -165,10 +169,36 @@ def _categories(measure: Measure, cells: Counts) -> Answers:
         test = tables.two_by_two((c, t), (n0, n1))
         yield f"{name}categorical", _two_by_two(test)
         yield f"{name}risk", _risk(test)
+        yield from _by_hospital(name, measure, levels[1], bench)
         return
     fisher_p = fisher_rx2(cells)
     if fisher_p <= 1:  # the tables were not too many to list
         yield f"{name}categorical", {**_chi_square(cells), "fisher_p": fisher_p}
+
+
+def _by_hospital(name: str, measure: Measure, event: str, bench: Bench) -> Answers:
+    """Combine the hospitals' tables as Mantel and Haenszel do, if two hospitals have any."""
+    step = StratifiedOutcome(bench.plan, Everybody(), measure.code, (event,))
+    known = [patients_with(measure.code, cohort) for cohort in bench.cohorts]
+    if sum(n > 1 for n in known) < 2:  # R wants a table with three axes
+        return
+    found = bench.ask(step).parts
+    lower, upper = found.interval()
+    yield (
+        f"{name}mantel_haenszel_site",
+        {
+            "chisq": found.test.statistic,
+            "p": found.test.p_value,
+            "common_or": found.odds_ratio,
+            "lower": lower,
+            "upper": upper,
+        },
+    )
+
+
+def patients_with(code: str, cohort: Cohort) -> int:
+    """Count a hospital's patients with a level."""
+    return int((cohort.values[code] >= 0).sum())
 
 
 def _chi_square(cells: Counts) -> dict[str, Any]:

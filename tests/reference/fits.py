@@ -5,17 +5,23 @@ Both take further studies, which ask nothing but the fit.
 
 from dataclasses import replace
 
-from protocol.parts.propensity import Scores
+from protocol.parts.propensity import Scores, newton
+from protocol.plan.model import Plan
 from protocol.run import Played
 from protocol.stats import linear
-from protocol.steps.describe import Description
+from protocol.steps.describe import Describe, Description
+from protocol.steps.model import propensity_model
+from protocol.steps.population import Complete
 from protocol.steps.score import Score
 from tests.reference.axis import TimeAxis
+from tests.reference.bench import Bench
 from tests.reference.plan_of import play_case
 from tests.reference.terms import Measure, Terms
 
 FEWEST_IN_ARM = 3
 """Patients of either arm that every hospital needs to have an effect of its own."""
+FEWEST_IN_LOCAL_ARM, PER_COLUMN = 5, 3
+"""Patients of either arm, and for each column, that a fit of a hospital's own needs."""
 
 
 def main_fit(terms: Terms, played: Played) -> Scores | None:
@@ -47,6 +53,19 @@ def fit_with_hospitals(terms: Terms, played: Played) -> Scores | None:
         return None
     found = _fit_only(terms, (*terms.covariates, terms.site)).findings.scores
     return found if isinstance(found, Scores) and found.fit.penalty == "none" else None
+
+
+def local_fit(plan: Plan, bench: Bench, columns: int) -> Scores | None:
+    """Fit to one hospital's patients alone, if it has enough for a fit with all columns."""
+    described = bench.ask(Describe(plan, Complete(plan)))
+    n = sum(described.patients)
+    if n <= PER_COLUMN * columns or min(described.patients) < FEWEST_IN_LOCAL_ARM:
+        return None
+    model = propensity_model(plan, described)
+    if model.size < columns:
+        return None
+    found = bench.play(newton(model, (0.0,) * model.size))
+    return found if isinstance(found, Scores) else None
 
 
 def firth_fit(terms: Terms) -> Scores | None:

@@ -9,28 +9,34 @@ from typing import Any
 
 import numpy as np
 
+from protocol.parts.order import c_statistic, order_statistics
 from protocol.parts.propensity import Scores
 from protocol.plan.columns import Column, balance_columns, model_columns
 from protocol.plan.model import Plan
 from protocol.run import Played
 from protocol.stats.moments import Convention, Moments, Spread, standardiser, variance_ratio
 from protocol.steps.describe import Description
-from tests.reference.fits import firth_fit, fit_with_hospitals, main_fit
+from protocol.steps.value_slices import Propensity
+from tests.reference.bench import Bench
+from tests.reference.fits import firth_fit, fit_with_hospitals, local_fit, main_fit
+from tests.reference.rows import score_rows
 from tests.reference.terms import Measure, Terms, measures
 
 Answers = Iterator[tuple[str, Any]]
 MAX_COEFFICIENT = 15
 """A fit with hospitals whose coefficients reach beyond is separated and not reported."""
+MAX_LOCAL_ERROR = 50
+"""A hospital's own fit with a standard error beyond this is no fit."""
 
 
-def people(terms: Terms, played: Played) -> Answers:
+def people(terms: Terms, played: Played, bench: Bench) -> Answers:
     """Answer the groups `ps` and `balance`."""
     if terms.covariates:
-        yield from _propensity(terms, played)
+        yield from _propensity(terms, played, bench)
         yield from _balance(terms, played)
 
 
-def _propensity(terms: Terms, played: Played) -> Answers:
+def _propensity(terms: Terms, played: Played, bench: Bench) -> Answers:
     flow = played.record.get("flow/1")
     control, treated = flow.complete
     yield "ps.n_complete", {
@@ -47,6 +53,8 @@ def _propensity(terms: Terms, played: Played) -> Answers:
         yield "ps.main.firth", {"coef": fitted["coef"], "se": fitted["se"]}
         return
     yield from _fit("ps.main", fitted)
+    yield from _scored("ps.main", terms, scores, bench)
+    yield from _local(terms, played.plan, len(fitted["coef"]), bench)
     scores = firth_fit(terms)
     if scores is not None:
         fitted = _fitted(terms, scores.model.plan, scores)
@@ -56,12 +64,65 @@ def _propensity(terms: Terms, played: Played) -> Answers:
         fitted = _fitted(terms, scores.model.plan, scores)
         if max(abs(b) for b in fitted["coef"].values()) < MAX_COEFFICIENT:
             yield from _fit("ps.site_fe", fitted)
+            yield from _scored("ps.site_fe", terms, scores, bench)
 
 
 def _fit(name: str, fitted: dict[str, Any]) -> Answers:
     yield f"{name}.coef", fitted["coef"]
     yield f"{name}.se", fitted["se"]
     yield f"{name}.vcov", {"names": list(fitted["coef"]), "matrix": fitted["vcov"]}
+
+
+def _scored(name: str, terms: Terms, scores: Scores, bench: Bench) -> Answers:
+    """Say how well the model fits, how the scores are spread, and what each patient's is."""
+    fit, value = scores.fit, Propensity(scores.model, scores.b)
+    low, high = bench.play(order_statistics(value, [1, fit.patients]))
+    yield (
+        f"{name}.fit",
+        {
+            "deviance": fit.deviance,
+            "null_deviance": fit.null_deviance,
+            "loglik": -fit.deviance / 2,
+            "aic": fit.deviance + 2 * len(fit.b),
+            "df_resid": fit.patients - len(fit.b),
+            "auc": bench.play(c_statistic(value)).c_statistic,
+        },
+    )
+    yield f"{name}.lp_summary", {**_spread(scores), "min_ps": low, "max_ps": high}
+    yield f"{name}.rows", score_rows(terms.case, scores, bench)
+
+
+def _spread(scores: Scores) -> dict[str, float]:
+    """Read means and SDs of scores off the sums at the solution."""
+    sums = scores.at_solution
+    pairs = zip(sums.patients, sums.logit, sums.logit_squares, strict=True)
+    logit = [Moments(n, 0, x, xx) for n, x, xx in pairs]
+    pairs = zip(sums.patients, sums.probability, sums.probability_squares, strict=True)
+    propensity = [Moments(n, 0, x, xx) for n, x, xx in pairs]
+    all_logits, all_propensities = logit[0] + logit[1], propensity[0] + propensity[1]
+    return {
+        "sd_lp_pooled": all_logits.sd,
+        "mean_lp": all_logits.mean,
+        "sd_ps_pooled": all_propensities.sd,
+        "mean_ps_t": propensity[1].mean,
+        "mean_ps_c": propensity[0].mean,
+        "sd_lp_t": logit[1].sd,
+        "sd_lp_c": logit[0].sd,
+    }
+
+
+def _local(terms: Terms, plan: Plan, columns: int, bench: Bench) -> Answers:
+    """Show hospitals' own fits, each a study of one hospital, where R's script does."""
+    found = {}
+    for site in bench.names:
+        scores = local_fit(plan, bench.alone(site), columns)
+        if scores is None:
+            continue
+        fitted = _fitted(terms, plan, scores)
+        if max(fitted["se"].values()) < MAX_LOCAL_ERROR:
+            found[site] = {"coef": fitted["coef"], "n": scores.fit.patients}
+    if found:
+        yield "ps.local_fits", found
 
 
 def _fitted(terms: Terms, plan: Plan, scores: Scores) -> dict[str, Any]:

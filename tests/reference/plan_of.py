@@ -1,8 +1,7 @@
 """Make a plan and hospitals of a case, and play the study under masks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
@@ -32,7 +31,9 @@ from protocol.plan.model import (
 )
 from protocol.run import Played, play
 from tests.reference.axis import TimeAxis, lay_axis
+from tests.reference.bench import Bench
 from tests.reference.case import Case, Rows, same
+from tests.reference.rows import Matching, selections
 from tests.reference.terms import Ending, Terms, binary, measures, terms_of
 
 ARM = "arm"
@@ -50,46 +51,72 @@ MAX_SELECTIONS = 6
 """Populations looked at in one study: patterns of membership double with each."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Selection:
-    """Patients selected beforehand, with weights if these are not all 1."""
+    """Patients selected beforehand, with weights if these are not all 1.
+
+    `made` is the selection as R's script makes it, with who is paired with whom; None where that
+    cannot be told.
+    """
 
     name: str
     code: str
     weighted: bool
+    made: Matching | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Some selections, the study of them, and its hospitals."""
+
+    played: Played
+    bench: Bench
+    chosen: tuple[Selection, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Studied:
-    """A case that has been played: once, or more often if it has many selections.
+    """A case that has been played: once, and again for weighted patients and for selections.
 
-    `weighted` is the study of weighted patients, where there are weights.
+    `first` is the study from which everything is read that is not about these.
     """
 
     terms: Terms
     axis: TimeAxis
-    played: tuple[tuple[Played, tuple[Selection, ...]], ...]
+    first: Played
+    bench: Bench
     weighted: Played | None
-
-    @cached_property
-    def first(self) -> Played:
-        """The study from which everything is read that is not about a selection."""
-        return self.played[0][0]
+    matched: tuple[Group, ...]
 
 
 def studied(case: Case) -> Studied:
-    """Play as many studies of a case as its selections need."""
+    """Play as many studies of a case as its selections need.
+
+    Patients that are given as selected are taken as they are; selections that are not given are
+    made as R's script makes them.
+    """
     terms = terms_of(case)
     axis = lay_axis(text for e in terms.survival for text in case.there(e.time))
+    first = play_case(terms, axis, ())
+    bench = bench_of(terms, axis, ())
+    made = selections(case, first, bench)
+    groups = tuple(_groups(terms, axis, made))
+    return Studied(terms, axis, first, bench, _weighted(terms, axis, first), groups)
+
+
+def _groups(terms: Terms, axis: TimeAxis, made: Mapping[str, Matching]) -> Iterator[Group]:
+    """Play selections a few at a time."""
+    weights: dict[str, Mapping[str, float]] = {n: one.weights for n, one in made.items()}
+    weights.update(terms.case.selections)
+    terms = replace(terms, case=replace(terms.case, selections=weights))
     chosen = [
-        Selection(name, f"s{k:03d}", any(weight != 1 for weight in weights.values()))
-        for k, (name, weights) in enumerate(case.selections.items())
+        Selection(name, f"s{k:03d}", any(weight != 1 for weight in own.values()), made.get(name))
+        for k, (name, own) in enumerate(weights.items())
+        if own
     ]
-    groups = [
-        tuple(chosen[k : k + MAX_SELECTIONS]) for k in range(0, len(chosen), MAX_SELECTIONS)
-    ] or [()]
-    played = tuple((play_case(terms, axis, group), group) for group in groups)
-    return Studied(terms, axis, played, _weighted(terms, axis, played[0][0]))
+    for k in range(0, len(chosen), MAX_SELECTIONS):
+        group = tuple(chosen[k : k + MAX_SELECTIONS])
+        yield Group(play_case(terms, axis, group), bench_of(terms, axis, group), group)
 
 
 def _weighted(terms: Terms, axis: TimeAxis, first: Played) -> Played | None:
@@ -105,6 +132,12 @@ def _weighted(terms: Terms, axis: TimeAxis, first: Played) -> Played | None:
         return play_case(few, axis, (), WEIGHTINGS)
     except ReleaseError:
         return None
+
+
+def bench_of(terms: Terms, axis: TimeAxis, chosen: tuple[Selection, ...]) -> Bench:
+    """Bring a case's hospitals to where steps can be asked of them one by one."""
+    plan = plan_of(terms, axis, chosen)
+    return Bench(plan, tuple(terms.case.sites), tuple(cohorts(plan, terms, axis, chosen)))
 
 
 def play_case(

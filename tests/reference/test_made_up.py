@@ -176,7 +176,7 @@ def test_columns_that_the_model_cannot_hold_are_null(tmp_path: Path) -> None:
 def test_what_is_not_in_the_dictionary_is_not_answered(tmp_path: Path) -> None:
     words = dictionary(endpoints=None, binary_outcomes=None, tau_days=None)
     groups = {name.split(".")[0] for name in answer(write(tmp_path / "case", records(), words))}
-    assert groups == {"ps", "balance", "weights", "tests"}
+    assert groups == {"ps", "ps_strata", "balance", "weights", "tests", "match"}
     words = dictionary(ps_covariates=None, landmarks_days=None, tau_days=None)
     found = answer(write(tmp_path / "other", records(), words))
     assert {name.split(".")[0] for name in found} == {"tests", "surv"}
@@ -275,12 +275,14 @@ def test_weights_beyond_what_a_plan_allows(tmp_path: Path, monkeypatch: pytest.M
     """They stop their own study, and nothing else."""
     folder = write(tmp_path / "case", records())
     everything = answer(folder)
-    monkeypatch.setattr("protocol.steps.describe.MAX_WEIGHT", 1e-3)
+    monkeypatch.setattr("protocol.steps.describe.MAX_WEIGHT", 0.7)
     found = answer(folder)
     gone = everything.keys() - found.keys()
     assert found.keys() < everything.keys()
-    assert all(name.startswith(("weighted.", "balance.")) for name in gone)
-    assert not any(name.startswith("weighted.") for name in found)
+    weighted = ("weighted.", "weights.", "balance.", "ps_strata.mmws")
+    assert all(name.startswith(weighted) for name in gone)
+    left = {name.split(".")[2] for name in found if name.startswith("weighted.")}
+    assert left == {"ps_strata"}
 
 
 def test_selections(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from protocol.parts.by_hospital import stratified_hazards
+from protocol.parts.order import order_statistics
 from protocol.plan.columns import Column
 from protocol.run import Played
 from protocol.stats import km, log_rank, rmst
@@ -14,9 +16,14 @@ from protocol.stats.moments import WeightedMoments
 from protocol.stats.survey import survey_log_rank
 from protocol.stats.table import Reals, RiskTable, Sample
 from protocol.steps.describe import Description
+from protocol.steps.risk_table import RiskTableStep
+from protocol.steps.value_slices import PatientWeight
+from protocol.steps.weighting import Weighted
 from tests.reference.axis import Clock
+from tests.reference.bench import Bench
+from tests.reference.by_hospital import with_squares
 from tests.reference.people import contrast, moments, units
-from tests.reference.survival import cox_numbers, limits, quartiles
+from tests.reference.survival import cox_numbers, limits, quartiles, stratified_cox
 from tests.reference.terms import Terms
 
 Answers = Iterator[tuple[str, Any]]
@@ -27,16 +34,51 @@ WITH_TIMES = (*WITH_TESTS, "matching")
 """Weights of which R's script reports curves, tests of weighted arms, and anything with a time."""
 
 
-def weighted(terms: Terms, played: Played, clock: Clock) -> Answers:
+def weighted(terms: Terms, played: Played, clock: Clock, bench: Bench) -> Answers:
     """Answer the groups `balance` and `weighted_EP` for the weightings of a played study."""
     for weighting in played.plan.weightings:
         weights = weighting.name
         yield from _balance(terms, played, weights)
+        population = next(p for p in played.findings.populations if p.name == weights)
+        assert isinstance(population, Weighted)
+        yield from _weights(played, population, bench)
         for ending in terms.endings if weights in WITH_TIMES else ():
             events = played.record.get("risk-table/1", ending.code, weights, "")
             table = clock.table(events.table)
             if min(table.patients) > 0:
-                yield from _survival(f"weighted.{ending.name}.{weights}.", table, clock, weights)
+                name = f"weighted.{ending.name}.{weights}."
+                yield from _survival(name, table, clock, weights)
+                if weights in WITH_CURVES:
+                    step = bench.table(ending.code, population)
+                    yield from _by_hospital(name, bench, step, table)
+
+
+def _weights(played: Played, population: Weighted, bench: Bench) -> Answers:
+    """Add up the weights by arm, and find the largest and the smallest."""
+    after: Description = played.record.get("describe/1", population.name)
+    (c, c_squares), (t, t_squares) = after.opened.sums["weight"].tolist()
+    if min(after.patients) == 0:
+        return
+    value, patients = PatientWeight(population), sum(after.patients)
+    low, high = bench.play(order_statistics(value, [1, patients]))
+    yield f"weights.{population.name}", {
+        "sum_t": t, "sum_c": c, "sumsq_t": t_squares, "sumsq_c": c_squares,
+        "ess_t": t * t / t_squares, "ess_c": c * c / c_squares, "max": high, "min": low,
+    }  # fmt: skip
+
+
+def _by_hospital(name: str, bench: Bench, step: RiskTableStep, table: RiskTable) -> Answers:
+    """Fit with hazards of each hospital's own and a robust error, from sums of each trip."""
+    for ties in Ties:
+        _, record = bench.recorded(stratified_hazards(step, ties, squares=True))
+        key = (step.endpoint.name, step.population.name, "")
+        squares = record.get("stratified-squares/1", *key, str(ties))
+        cox = stratified_cox(record, key[0], key[1], ties, table)
+        if squares is None or cox is None:
+            continue
+        null = record.get("stratified-cox/1", *key, str(ties), 0).terms.score
+        found = with_squares(cox, squares, null)
+        yield f"{name}cox.{ties}.strata_site", cox_numbers(found, robust=True)
 
 
 def _balance(terms: Terms, played: Played, weights: str) -> Answers:
