@@ -54,7 +54,7 @@ def warn(name: str, told: str, why: str, fix: str, code: str) -> Check:
 
 
 def fail(
-    name: str, told: str, why: str, fix: str, code: str, exit_: Exit = Exit.CHECK_FAILED
+    name: str, told: str, why: str, fix: str, code: str, *, exit_: Exit = Exit.CHECK_FAILED
 ) -> Check:
     """Say what keeps the hospital from taking part."""
     return Check(name, Status.FAIL, told, why, fix, code, exit_)
@@ -75,4 +75,4 @@ def refused(name: str, error: FederationError, why: str) -> Check:
             told += f"; and {len(others)} more"
         fix = first.fix
     exit_ = error.exit if error.exit is not Exit.OK else Exit.CHECK_FAILED
-    return fail(name, told, why, fix, code, exit_)
+    return fail(name, told, why, fix, code, exit_=exit_)

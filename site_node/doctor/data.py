@@ -61,7 +61,6 @@ def source(extract: Path, mapping: Path | None, plan: Plan) -> Check:
             dialect=names.dialect,
         )
         next(blocks, None)
-        blocks.close()
     except FederationError as error:
         return refused(SOURCE, error, f"The node could not take part in {plan.study.id}.")
     except OSError:
@@ -98,5 +97,5 @@ def _other_plan(listed: PlanFiles, digest: bytes) -> Check:
         f"restore the approved file; or read this one, and if it is right write its digest: "
         f'digest = "{digest.hex()}"',
         "plan-digest",
-        Exit.NOT_APPROVED,
+        exit_=Exit.NOT_APPROVED,
     )

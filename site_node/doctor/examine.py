@@ -11,10 +11,10 @@ from site_node.config import SiteConfig, read_config
 from site_node.doctor import machine
 from site_node.doctor.check import Check, ok, refused
 from site_node.doctor.data import data_checks
+from site_node.doctor.handshake import Trust
 from site_node.doctor.lookup import Patience
-from site_node.doctor.network import NETWORK_SECONDS, Login, network_checks
+from site_node.doctor.network import NETWORK_SECONDS, Login, Walk, network_checks
 from site_node.doctor.report import Report
-from site_node.doctor.tls import Trust
 from site_node.doctor.trust import federation, known_sites, trust
 from site_node.doctor.way import way_of
 
@@ -49,7 +49,8 @@ def examine(
     patience = Patience.of(network_seconds)
     with ThreadPoolExecutor(1) as beside:
         login = _login(config, joined.value, bool(running.value), log_in)
-        network = beside.submit(network_checks, way_of(config), trusted, now, login, patience)
+        walk = Walk(way_of(config), trusted, now, login, patience)
+        network = beside.submit(network_checks, walk)
         local = [
             machine.software(),
             ok(SETTINGS, config_path.name),
@@ -95,7 +96,7 @@ def _login(
 ) -> Login | str:
     """Say how to log in, or why not to."""
     if trusted is None:
-        return "this hospital has not joined a federation"
+        return "nothing says yet whether this is the coordinator"
     if log_in is None:
         return "nothing but the way was asked for"
     if running:

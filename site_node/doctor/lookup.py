@@ -37,7 +37,7 @@ class Peer:
     """One address of an endpoint, as sockets want it."""
 
     family: socket.AddressFamily
-    address: tuple[str | int, ...]
+    address: tuple[str | int | bytes, ...]
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _resolved(endpoint: Endpoint, peers: Sequence[Peer]) -> str:
     try:
         ipaddress.ip_address(endpoint.host)
     except ValueError:
-        return f"{endpoint.host} is {peers[0].address[0]}"
+        return f"{endpoint.host} is {peers[0].address[0]!s}"
     return f"{endpoint.host} is an address; no name to look up"
 
 
@@ -155,7 +155,7 @@ def _no_resolver(endpoint: Endpoint, seconds: float) -> Check:
         "The name servers that this computer asks do not answer.",
         "ask IT whether this computer may use the hospital's name servers",
         "name-timeout",
-        Exit.UNREACHABLE,
+        exit_=Exit.UNREACHABLE,
     )
 
 
@@ -168,7 +168,7 @@ def _unknown_name(endpoint: Endpoint) -> Check:
         f'compare the address with the invitation; else ask IT: "please make {endpoint.host} '
         f'resolvable, or tell us the proxy"',
         "name-unknown",
-        Exit.UNREACHABLE,
+        exit_=Exit.UNREACHABLE,
     )
 
 
@@ -179,7 +179,7 @@ def _silent(endpoint: Endpoint, seconds: float) -> Check:
         "A firewall drops what is sent there.",
         f'ask IT: "please allow outbound TCP to {endpoint}, or tell us the proxy"',
         "tcp-timeout",
-        Exit.UNREACHABLE,
+        exit_=Exit.UNREACHABLE,
     )
 
 
@@ -194,4 +194,4 @@ def _refused(endpoint: Endpoint, error: OSError) -> Check:
         f"compare the port with the invitation and ask whether the server is up; "
         f'else ask IT: "please allow outbound TCP to {endpoint}"'
     )
-    return fail(CONNECTION, told, why, fix, "tcp-refused", Exit.UNREACHABLE)
+    return fail(CONNECTION, told, why, fix, "tcp-refused", exit_=Exit.UNREACHABLE)

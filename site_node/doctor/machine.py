@@ -225,10 +225,10 @@ def _no_folder(state: Path) -> Check:
     if state.exists():
         told, why = f"{state} may not be entered", "The node keeps its keys and its ledger there."
         fix = "run as the account of the node, or give the folder to this one"
-        return fail(KEYS, told, why, fix, "state-unreadable", Exit.USAGE)
+        return fail(KEYS, told, why, fix, "state-unreadable", exit_=Exit.USAGE)
     told, why = f"{state} is not there", "Keys are made on this computer when a hospital joins."
     fix = "join first: riskset-site join; or say in the settings where the node's state lies"
-    return fail(KEYS, told, why, fix, "state-missing", Exit.USAGE)
+    return fail(KEYS, told, why, fix, "state-missing", exit_=Exit.USAGE)
 
 
 def _existing(path: Path) -> Path:

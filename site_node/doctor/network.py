@@ -1,17 +1,18 @@
 """Walks the way to the coordinator, step by step; what hangs on a failed step is not tried."""
 
-import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from socket import socket
 
 from protocol.errors import FederationError
-from site_node.doctor.check import Check, Found, Status, fail, not_tried, ok, refused, warn
+from site_node.doctor.check import Check, Status, fail, not_tried, ok, refused, warn
+from site_node.doctor.handshake import Handshake, Trust, look
 from site_node.doctor.lookup import CONNECTION, NAME, Patience, Peer, look_up, open_first, reach
 from site_node.doctor.proxy import NAME as PROXY
-from site_node.doctor.proxy import Answer, ask, tunnel_check
+from site_node.doctor.proxy import Answer, Proxy, ask, tunnel_check
 from site_node.doctor.tls import NAMES as TLS_NAMES
-from site_node.doctor.tls import Handshake, Trust, look, tls_checks
+from site_node.doctor.tls import tls_checks
 from site_node.doctor.way import Way
 
 CLOCK, LOGIN = "Clock", "Login"
@@ -20,6 +21,8 @@ NETWORK_SECONDS = 8.0
 """All looks together: the rest of ten seconds is for starting and for files."""
 
 STEP_SECONDS = 2.5
+
+_NO_CLOCK = not_tried(CLOCK, "only the coordinator's clock would tell")
 
 SKEW_WARN, SKEW_FAIL = timedelta(seconds=30), timedelta(minutes=5)
 
@@ -31,25 +34,35 @@ Raises `FederationError` where it is turned away."""
 Now = Callable[[], datetime]
 
 
-def network_checks(
-    way: Way,
-    trust: Trust | None,
-    now: Now,
-    login: Login | str,
-    patience: Patience | None = None,
-) -> list[Check]:
-    """Look at all of the way, as far as it goes.
+@dataclass(frozen=True)
+class Walk:
+    """The way, whom to trust at its end, and how long it may take.
 
     `login` is how to log in, or why that is not tried. Times are UTC.
     """
-    patience = patience or Patience.of(NETWORK_SECONDS)
-    found = look_up(way.first, patience.at_most(STEP_SECONDS))
+
+    way: Way
+    trust: Trust | None
+    now: Now
+    login: Login | str
+    patience: Patience
+
+    @property
+    def step_seconds(self) -> float:
+        """How long the next look may take."""
+        return self.patience.at_most(STEP_SECONDS)
+
+
+def network_checks(walk: Walk) -> list[Check]:
+    """Look at all of the way, as far as it goes."""
+    way = walk.way
+    found = look_up(way.first, walk.step_seconds)
     if found.value is None:
         return [found.check, *_rest(1, way, found.check)]
-    reached = reach(way.first, found.value, patience.at_most(STEP_SECONDS))
+    reached = reach(way.first, found.value, walk.step_seconds)
     if reached.value is None:
         return [found.check, reached.check, *_rest(2, way, reached.check)]
-    return [found.check, reached.check, *_beyond(way, reached.value, trust, now, login, patience)]
+    return [found.check, reached.check, *_beyond(walk, reached.value)]
 
 
 def clock_check(theirs: datetime, ours: datetime, whose: str) -> Check:
@@ -70,89 +83,75 @@ def clock_check(theirs: datetime, ours: datetime, whose: str) -> Check:
     return fail(CLOCK, told, why, fix, "clock-wrong")
 
 
-def _beyond(
-    way: Way,
-    peer: Peer,
-    trust: Trust | None,
-    now: Now,
-    login: Login | str,
-    patience: Patience,
-) -> list[Check]:
-    """Look at what is reached over the first connection: a tunnel, TLS, the coordinator."""
-    checks: list[Check] = []
-    asked = _tunnel(way, peer, now, patience)
-    if asked is not None:
-        tunnel, clock = asked
-        checks.append(tunnel)
-        if tunnel.status is Status.FAIL:
-            return [*checks, *_rest(3, way, tunnel, clock)]
-    else:
-        clock = None
-    tls = _secure(way, peer, trust, now, patience)
-    checks += tls
-    bad = next((one for one in tls if one.status is Status.FAIL), None)
-    if trust is None and not bad:
-        login = "nothing says whether this is the coordinator"
+def _beyond(walk: Walk, peer: Peer) -> list[Check]:
+    """Look at what stands behind the first connection: a proxy, TLS, the coordinator."""
+    tunnel, clock = _tunnel(walk, peer)
+    if any(check.status is Status.FAIL for check in tunnel):
+        return [*tunnel, *_rest(3, walk.way, tunnel[0], clock)]
+    tls = _secure(walk, peer)
+    bad = next((check for check in tls if check.status is Status.FAIL), None)
     if bad:
-        return [*checks, *_rest(6, way, bad, clock)]
-    return [*checks, *_login(login, now, clock, patience)]
+        return [*tunnel, *tls, *_rest(6, walk.way, bad, clock)]
+    return [*tunnel, *tls, *_login(walk, clock)]
 
 
-def _rest(done: int, way: Way, cause: Check, clock: Check | None = None) -> list[Check]:
+def _rest(done: int, way: Way, cause: Check, clock: Check = _NO_CLOCK) -> list[Check]:
     """List the steps after the first `done` as not tried."""
     names = [NAME, CONNECTION, PROXY, *TLS_NAMES, LOGIN][done:]
-    because = f"of {cause.name.lower()} above"
+    because = f"of '{cause.name}' above"
     steps = [not_tried(name, because) for name in names if name != PROXY or way.proxy]
-    return [*steps, clock or not_tried(CLOCK, "only the coordinator's clock would tell")]
+    return [*steps, clock]
 
 
-def _tunnel(
-    way: Way, peer: Peer, now: Now, patience: Patience
-) -> tuple[Check, Check | None] | None:
-    """Ask the proxy for a tunnel, where there is one; its answer has its clock's time."""
-    if way.proxy is None:
-        return None
+def _tunnel(walk: Walk, peer: Peer) -> tuple[list[Check], Check]:
+    """Ask the proxy for a tunnel, where there is one; its answer may have its clock's time."""
+    if walk.way.proxy is None:
+        return [], _NO_CLOCK
     try:
-        connection, _ = open_first([peer], patience.at_most(STEP_SECONDS))
+        connection, answer = _asked(walk, walk.way.proxy, peer)
+        connection.close()
     except OSError:
         answer = Answer(silent=True)
-    else:
-        with connection:
-            seconds = patience.at_most(STEP_SECONDS)
-            answer = ask(connection, way.proxy, way.coordinator, seconds)
-    clock = clock_check(answer.time, now(), "the proxy's clock") if answer.time else None
-    return tunnel_check(way.proxy, way.coordinator, answer), clock
+    theirs = answer.time
+    clock = clock_check(theirs, walk.now(), "the proxy's clock") if theirs else _NO_CLOCK
+    return [tunnel_check(walk.way.proxy, walk.way.coordinator, answer)], clock
 
 
-def _secure(way: Way, peer: Peer, trust: Trust | None, now: Now, patience: Patience) -> list[Check]:
-    def dial() -> socket:
-        connection, _ = open_first([peer], patience.at_most(STEP_SECONDS))
-        seconds = patience.at_most(STEP_SECONDS)
-        if way.proxy:
-            answer = ask(connection, way.proxy, way.coordinator, seconds)
-            if not answer.tunnel:
-                connection.close()
-                raise ConnectionResetError
-        connection.settimeout(seconds)
-        return connection
+def _asked(walk: Walk, proxy: Proxy, peer: Peer) -> tuple[socket, Answer]:
+    connection, _ = open_first([peer], walk.step_seconds)
+    return connection, ask(connection, proxy, walk.way.coordinator, walk.step_seconds)
 
+
+def _secure(walk: Walk, peer: Peer) -> list[Check]:
     shake: Handshake | OSError
     try:
-        shake = look(dial, way.coordinator.host, trust)
-    except (OSError, ssl.SSLError) as error:
+        shake = look(lambda: _dial(walk, peer), walk.way.coordinator.host, walk.trust)
+    except OSError as error:  # an SSLError too
         shake = error
-    return tls_checks(way.coordinator, shake, trust, now())
+    return tls_checks(walk.way.coordinator, shake, walk.trust, walk.now())
 
 
-def _login(login: Login | str, now: Now, clock: Check | None, patience: Patience) -> list[Check]:
-    """Log in where that is asked for; the coordinator's clock is better than a proxy's."""
-    spare = clock or not_tried(CLOCK, "only the coordinator's clock would tell")
-    if isinstance(login, str):
-        return [not_tried(LOGIN, login), spare]
+def _dial(walk: Walk, peer: Peer) -> socket:
+    """Open a connection that ends at the coordinator."""
+    if walk.way.proxy is None:
+        connection, _ = open_first([peer], walk.step_seconds)
+    else:
+        connection, answer = _asked(walk, walk.way.proxy, peer)
+        if not answer.tunnel:
+            connection.close()
+            raise ConnectionResetError
+    connection.settimeout(walk.step_seconds)
+    return connection
+
+
+def _login(walk: Walk, clock: Check) -> list[Check]:
+    """Log in where that is possible; the coordinator's clock is better than a proxy's."""
+    if isinstance(walk.login, str):
+        return [not_tried(LOGIN, walk.login), clock]
     try:
-        theirs = login(patience.at_most(STEP_SECONDS))
+        theirs = walk.login(walk.step_seconds)
     except FederationError as error:
         why = "The way is open; what is wrong is between this hospital's key and the coordinator."
-        return [refused(LOGIN, error, why), spare]
-    found: Found[datetime] = Found(ok(LOGIN, "the coordinator knows this hospital"), theirs)
-    return [found.check, clock_check(theirs, now(), "the coordinator's clock")]
+        return [refused(LOGIN, error, why), clock]
+    told = "the coordinator knows this hospital"
+    return [ok(LOGIN, told), clock_check(theirs, walk.now(), "the coordinator's clock")]

@@ -1,4 +1,4 @@
-"""Asks an HTTP proxy for a tunnel (CONNECT, RFC 9110 section 9.3.6), and tells its answers apart."""
+"""Asks an HTTP proxy for a tunnel (CONNECT, RFC 9110 9.3.6), and tells its answers apart."""
 
 import re
 import socket
@@ -20,7 +20,6 @@ MOST_BYTES = 16_384
 
 _HEAD = re.compile(rb"HTTP/1\.[01] (\d{3})(?: [^\r\n]*)?\r?\n")
 _SCHEMES = ("Basic", "Digest", "NTLM", "Negotiate", "Kerberos")
-_REFUSALS = (403, 405, 451)
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ def tunnel_check(proxy: Proxy, target: Endpoint, answer: Answer) -> Check:
     if answer.tunnel:
         return ok(NAME, f"{proxy.endpoint} lets us through to {target}")
     told, why, fix, code = _refusal(proxy, target, answer)
-    return fail(NAME, f"{proxy.endpoint} {told}", why, fix, code, Exit.UNREACHABLE)
+    return fail(NAME, f"{proxy.endpoint} {told}", why, fix, code, exit_=Exit.UNREACHABLE)
 
 
 def _request(proxy: Proxy, target: Endpoint) -> bytes:
@@ -109,33 +108,39 @@ def _read(heard: bytes) -> Answer:
 
 
 def _refusal(proxy: Proxy, target: Endpoint, answer: Answer) -> tuple[str, str, str, str]:
+    """Give told, why, fix and code."""
     allow = f'ask IT: "please let the proxy {proxy.endpoint} pass CONNECT to {target}"'
-    match answer:
-        case Answer(status=407):
+    if answer.status is None and not answer.html:
+        return _no_proxy(proxy, answer)
+    match answer.status:
+        case 407:
             return _wants_login(proxy, answer)
-        case Answer(status=int(status)) if status in _REFUSALS:
-            why = "The proxy's rules forbid this address or this port."
-            return f"forbids {target} (403)".replace("403", str(status)), why, allow, "proxy-403"
-        case Answer(status=200 | None, html=True):
+        case 403 | 405 | 451 as status:
+            told, code = f"forbids {target} ({status})", "proxy-403"
+            why, fix = "The proxy's rules forbid this address or this port.", allow
+        case 200 | None:
+            told, code = "answers with a web page in place of a tunnel", "proxy-html"
             why = "A log-in or warning page of the network stands in between."
             fix = f"open a web browser on this computer and log in; else {allow}"
-            return "answers with a web page in place of a tunnel", why, fix, "proxy-html"
-        case Answer(status=502 | 503 | 504 as status):
+        case 502 | 503 | 504 as status:
+            told, code = f"cannot reach {target} ({status})", "proxy-upstream"
             why = "The proxy took the request, and could not get to the server itself."
             fix = f"ask whether the coordinator is up; else {allow}"
-            return f"cannot reach {target} ({status})", why, fix, "proxy-upstream"
-        case Answer(status=int(status)):
-            why = "The proxy did not open a tunnel."
-            return f"answers {status} to CONNECT", why, allow, "proxy-refused"
-        case Answer(silent=True):
-            why = "Something listens there that does not answer: a dead proxy, or no HTTP proxy."
-            return "takes the connection and says nothing", why, _which(proxy), "proxy-silent"
-    why = "Something other than an HTTP proxy listens there."
-    return "answers, but not as an HTTP proxy", why, _which(proxy), "proxy-not-http"
+        case status:
+            told, code = f"answers {status} to CONNECT", "proxy-refused"
+            why, fix = "The proxy did not open a tunnel.", allow
+    return told, why, fix, code
 
 
-def _which(proxy: Proxy) -> str:
-    return f'ask IT: "is {proxy.endpoint} the right HTTP proxy for outbound TLS, and is it up?"'
+def _no_proxy(proxy: Proxy, answer: Answer) -> tuple[str, str, str, str]:
+    fix = f'ask IT: "is {proxy.endpoint} the right HTTP proxy for outbound TLS, and is it up?"'
+    if answer.silent:
+        told, code = "takes the connection and says nothing", "proxy-silent"
+        why = "Something listens there that does not answer: a dead proxy, or no HTTP proxy."
+    else:
+        told, code = "answers, but not as an HTTP proxy", "proxy-not-http"
+        why = "Something other than an HTTP proxy listens there."
+    return told, why, fix, code
 
 
 def _wants_login(proxy: Proxy, answer: Answer) -> tuple[str, str, str, str]:

@@ -7,7 +7,7 @@ from protocol.errors import FederationError
 from protocol.governance.federation import Federation
 from protocol.governance.tls import CertificateError
 from site_node.doctor.check import Check, Found, fail, ok, refused
-from site_node.doctor.tls import Trust, certificates_pem
+from site_node.doctor.handshake import Trust, certificates_pem
 from site_node.folder import StateFolder
 
 FEDERATION, KNOWN = "Federation", "Known hospitals"
@@ -29,8 +29,9 @@ def federation(state: Path) -> Found[Federation]:
 
 
 def trust(trusted: Federation | None, further: Path | None) -> Trust | None:
-    """Gather what a server's certificate may be signed with: the federation's authority, and more
-    where the hospital's own proxy opens connections.
+    """Gather who may sign a server's certificate.
+
+    It is the federation's authority, and more where the hospital's own proxy opens connections.
 
     Raises
     ------
