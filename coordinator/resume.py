@@ -20,9 +20,9 @@ from protocol.plan.model import Plan
 from protocol.plan.read import read_canonical
 from protocol.play import Finished
 from protocol.question import Record
-from protocol.requests import Advance, ClosedTrip, OpenRun
+from protocol.requests import Advance, ClosedTrip, Finish, OpenRun, Request
 from protocol.run import Asked, Played
-from protocol.secagg.messages import KeyShare, Reply, Result, Run, Trip
+from protocol.secagg.messages import KeyShare, Reply, Result, Run
 from protocol.secagg.setup import agree
 from protocol.secagg.site import FIRST_TRIP
 from protocol.wire.codec import (
@@ -79,8 +79,16 @@ class Standing:
         """Whether the program asks nothing more."""
         return isinstance(self.office.known.next, Finished)
 
-    def request(self, deadline: datetime) -> Advance:
-        """Make the next request: the same bytes whenever it is made."""
+    @property
+    def steps(self) -> str:
+        """Name the kinds of the next trip's steps, each once."""
+        kinds = dict.fromkeys(step.name for step in self.office.known.steps)
+        return " ".join(kinds) or "finish"
+
+    def request(self, deadline: datetime) -> Request:
+        """Make the next request: the same bytes whenever it is made with one deadline."""
+        if self.over and isinstance(self.since, ClosedTrip):
+            return Finish(self.since)
         return Advance(self.since, self.office.request(written(deadline)))
 
 
@@ -193,7 +201,7 @@ def replay(journal: Journal, opened: Opened, seed: bytes) -> Standing:
     return now
 
 
-def require_asked(journal: Journal, number: int, trip: Trip) -> None:
+def require_asked(journal: Journal, number: int, request: Request) -> None:
     """See that a request is the one that the journal has.
 
     Raises
@@ -201,7 +209,8 @@ def require_asked(journal: Journal, number: int, trip: Trip) -> None:
     JournalError
         If it is another.
     """
-    if journal.body(Kind.TRIP, number) != encode_trip(trip):
+    trip = encode_trip(request.trip) if isinstance(request, Advance) else None
+    if trip is None or journal.body(Kind.TRIP, number) != trip:
         raise JournalError(f"trip {number}: the journal's request is not the one that follows")
 
 

@@ -44,7 +44,7 @@ from coordinator.resume import (
 )
 from coordinator.store import Store, StoreError
 from protocol.errors import FederationError
-from protocol.requests import ClosedTrip, Finish, Request
+from protocol.requests import Advance, Request
 from protocol.run import Played
 from protocol.secagg.messages import Reply
 from protocol.wire.codec import encode_request, encode_result, encode_trip
@@ -52,6 +52,13 @@ from protocol.wire.codec import encode_request, encode_result, encode_trip
 PATIENCE = Patience()
 
 Publish = Callable[[Played], None]
+
+
+class FaultError(FederationError):
+    """The coordinator's software failed; nothing is lost but time."""
+
+    code = "fault"
+    fix = "send the daemon's log to the makers of riskset; `riskset run resume` tries again"
 
 
 class PublishError(FederationError):
@@ -105,6 +112,11 @@ class Conductor:
         except FederationError as error:
             self._stop(journal, error)
         return journal.row().state
+
+    def fail(self, run_id: bytes, error: Exception) -> None:
+        """Stop a run after an unexpected error; its words stay in the daemon's log."""
+        fault = FaultError(f"an unexpected error ({type(error).__name__})")
+        self._stop(Journal(self.store, run_id), fault)
 
     def _go_on(self, journal: Journal, stopped: Callable[[], bool]) -> None:
         """Take up the run where its row says that it stands."""
@@ -166,7 +178,7 @@ class Conductor:
         """Ask one trip, add up, and write the result together with the next trip."""
         deadline, known = _deadline_of(journal.row()), standing.office.known
         asked = standing.request(deadline)
-        require_asked(journal, standing.trip, asked.trip)
+        require_asked(journal, standing.trip, asked)
         self.at(Point.TRIP_WRITTEN)
         question = Question(
             f"trip {standing.trip}",
@@ -216,14 +228,14 @@ class Conductor:
     ) -> None:
         """Write what came in, what was made of it, and the request that follows."""
         now, deadline = self.now(), self._deadline()
-        request, made = _next_request(standing, deadline)
+        request = standing.request(deadline)
         size = len(encode_request(request))
-        told = Event(now, "asked", standing.trip, bytes=size, text=_kinds(standing))
+        told = Event(now, "asked", standing.trip, bytes=size, text=standing.steps)
         state = RunState.FINISHING if standing.over else RunState.ASKING
         journal.write(
             now,
             was=[was],
-            messages=(*messages, *made),
+            messages=(*messages, *_kept(standing, request)),
             events=(*events, told),
             changes={**_state(state, now, deadline), "trip": standing.trip},
         )
@@ -232,9 +244,8 @@ class Conductor:
         """Give the last result to all hospitals, and hear from each that its keys are gone."""
         self.at(Point.FINISHING)
         row, known = journal.row(), standing.office.known
-        request, _ = _next_request(standing, _deadline_of(row))
+        raw = encode_request(standing.request(_deadline_of(row)))
         judge = ending(known.view.run, "finished", known.chain)
-        raw = encode_request(request)
         question = Question("the last result", standing.trip, raw, judge, known.view.run)
         was = RunState.FINISHING
         gathered = gather(asker, question, was, Kind.DONE, _deadline_of(row))
@@ -264,7 +275,7 @@ class Conductor:
         opened, messages = begun(journal, self.seed), list[Message]()
         if row.before is RunState.ASKING:
             standing = replay(journal, opened, self.seed)
-            messages = _next_request(standing, deadline)[1]
+            messages = _kept(standing, standing.request(deadline))
         event = Event(now, "resumed", row.trip, text=f"after: {row.reason}")
         changes = {**_state(row.before, now, deadline), "code": "", "reason": "", "wish": Wish.NONE}
         journal.write(now, was=STOPPED, messages=messages, events=[event], changes=changes)
@@ -310,17 +321,8 @@ def _deadline_of(row: RunRow) -> datetime:
     return row.deadline
 
 
-def _kinds(standing: Standing) -> str:
-    """Name the steps of the next trip."""
-    kinds = dict.fromkeys(step.name for step in standing.office.known.steps)
-    return " ".join(kinds) or "finish"
-
-
-def _next_request(standing: Standing, deadline: datetime) -> tuple[Request, list[Message]]:
-    """Make the next request, and what the journal keeps of it."""
-    if standing.over:
-        if not isinstance(standing.since, ClosedTrip):
-            raise JournalError("a study is over before its first trip")
-        return Finish(standing.since), []
-    request = standing.request(deadline)
-    return request, [Message(Kind.TRIP, standing.trip, encode_trip(request.trip))]
+def _kept(standing: Standing, request: Request) -> list[Message]:
+    """Say what the journal keeps of a request: all else of it is there already."""
+    if isinstance(request, Advance):
+        return [Message(Kind.TRIP, standing.trip, encode_trip(request.trip))]
+    return []
