@@ -249,8 +249,9 @@ def test_what_a_proxy_wants(offers: str, login: str, told: str) -> None:
 def test_name_and_password_go_to_the_proxy_only_as_basic() -> None:
     heard: list[bytes] = []
     through(lambda connection: heard.append(connection.recv(4096)), "me:secret")
-    assert b"CONNECT coordinator.example:443 HTTP/1.1\r\n" in heard[0]
-    assert b"Proxy-Authorization: Basic bWU6c2VjcmV0\r\n" in heard[0]
+    asked = b"".join(heard)  # the first connection only tries the port
+    assert asked.startswith(b"CONNECT coordinator.example:443 HTTP/1.1\r\n")
+    assert b"Proxy-Authorization: Basic bWU6c2VjcmV0\r\n" in asked
 
 
 # ---- Clocks ----
