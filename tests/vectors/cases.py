@@ -1,6 +1,6 @@
 """The cases: what is given, by document. What to expect is worked out and written by `__main__`.
 
-Secrets are hashes of words (SPEC 11.1), so that a case can be made again anywhere.
+Secrets are hashes of words (SPEC 14.1), so that a case can be made again anywhere.
 """
 
 import json
@@ -364,7 +364,7 @@ def _raw_sums() -> list[Case]:
     states, block = states_of(run), block_of()
     sd = block.digest(states["site-a"].view.transcript)
 
-    def tried(name: str, odd: Keyed, asked: Block = block, clause: str = "10.2") -> Case:
+    def tried(name: str, odd: Keyed, asked: Block = block, clause: str = "13.2") -> Case:
         sites = [states["site-a"], states["site-b"], odd]
         vectors = [
             upload_of(s, b)["words"] for s, b in zip(sites, (block, block, asked), strict=True)
@@ -385,7 +385,7 @@ def _raw_sums() -> list[Case]:
         tried("other parameters", c, block_of(chain=b"\x07" * 32)),
         tried("another step", c, block_of(step=2)),
         tried("another kind", c, block_of(kind="describe/1")),
-        case("a sum of two of three", "10.1", "raw-sum", block=block_text(block), **part),
+        case("a sum of two of three", "13.1", "raw-sum", block=block_text(block), **part),
     ]
 
 

@@ -409,7 +409,7 @@ LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def federation_of(text: str) -> dict[str, Any]:
-    """Parse a federation's file (SPEC 2.8); of its certificate, the outermost length alone."""
+    """Parse a federation's file (SPEC 2.9); of its certificate, the outermost length alone."""
     f, code = json.loads(text), "federation-file"
     need(f.keys() == {"name", "ck", "authorities", "threshold", "ca"}, code)
     need(compact(f) == text.encode() and f["authorities"] == sorted(f["authorities"]), code)

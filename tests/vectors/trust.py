@@ -39,7 +39,7 @@ def federations() -> list[Case]:
 
     def changed(name: str, /, **parts: Any) -> Case:
         value = {**json.loads(TEXT), **parts}
-        return case(name, "2.8", "federation", federation=canonical_json(value).decode())
+        return case(name, "2.9", "federation", federation=canonical_json(value).decode())
 
     return [
         changed("two of three authorities"),
@@ -327,8 +327,8 @@ def requests() -> list[Case]:
         case("a run with a consent", "4.6", "open-run", **given),
         case("a run without", "4.6", "open-run", **{**given, "consents": [], "epoch": 0}),
         case("an epoch beyond u32", "4.6", "open-run", **{**given, "epoch": 2**32}),
-        case("an abort", "7.2", "abort", **abort),
-        case("an abort of another run", "7.2", "abort", **{**abort, "ctx": seed("x").hex()}),
+        case("an abort", "6.6", "abort", **abort),
+        case("an abort of another run", "6.6", "abort", **{**abort, "ctx": seed("x").hex()}),
         case("done", "6.6", "done", **site, ctx=ctx, state="finished", chain=seed("chain").hex()),
         case("refused", "10.4", "refusal", **site, ctx=ctx, request=seed("r").hex(), code="roster"),
     ]
