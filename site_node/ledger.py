@@ -137,6 +137,7 @@ SELECT seq, time, kind, ctx, trip, body, body_digest, prev, digest FROM entries
 WHERE (?1 IS NULL OR ctx = ?1) AND (?2 = '[]' OR kind IN (SELECT value FROM json_each(?2)))
 ORDER BY seq
 """
+_PLACES = "SELECT ctx, trip FROM entries WHERE kind = ? ORDER BY seq"
 _ERASE = """
 UPDATE entries SET body = NULL
 WHERE ctx = ?1 AND body IS NOT NULL AND kind IN (SELECT value FROM json_each(?2))
@@ -158,10 +159,18 @@ class Ledger:
         self._database = database
         self._now = now
         self._head_file = head_file
+        self._doubtful = False
         self.head = Head()
 
     @classmethod
-    def open(cls, path: Path, head_file: Path, now: Callable[[], datetime] = utc_now) -> "Ledger":
+    def open(
+        cls,
+        path: Path,
+        head_file: Path,
+        now: Callable[[], datetime] = utc_now,
+        *,
+        older: bool = False,
+    ) -> "Ledger":
         """Open a ledger, made if there is none, and verify all of it.
 
         Parameters
@@ -169,6 +178,8 @@ class Ledger:
         head_file
             Where the last line's number and digest are kept apart from the database, so that an
             older copy of it is told.
+        older
+            Take an older copy all the same: for making a new identity, and for nothing else.
 
         Raises
         ------
@@ -186,7 +197,8 @@ class Ledger:
         try:
             ledger._begin()
             ledger.head = ledger.verify()
-            ledger._require_newest()
+            if not older:
+                ledger._require_newest()
         except BaseException:
             ledger.close()
             raise
@@ -206,13 +218,12 @@ class Ledger:
         LedgerError
             If a line of that kind is there already for the run and trip, or the file is damaged.
         """
+        if self._doubtful:
+            with _speaking(self.path):
+                self.head, self._doubtful = self._last(), False
         lines = self._lines(entries)
         values = [astuple(line) for line in lines]
-        with _speaking(self.path), self._database:
-            self._database.execute("BEGIN IMMEDIATE")
-            # Ours are the only lines: whoever else wrote here is another node.
-            self._require_head()
-            self._database.executemany(_WRITE, values)
+        self._written(values)
         self.head = Head(lines[-1].seq, lines[-1].digest)
         self._keep_head()
         return self.head.seq
@@ -222,6 +233,12 @@ class Ledger:
         with _speaking(self.path):
             for row in self._database.execute(_READ, (ctx, _listed(kinds))):
                 yield _line(row)
+
+    def places(self, kind: Kind) -> list[tuple[bytes, int]]:
+        """List run and trip of all lines of a kind, without their bodies."""
+        with _speaking(self.path):
+            found = self._database.execute(_PLACES, (kind,)).fetchall()
+        return [(ctx, trip) for ctx, trip in found]
 
     def verify(self) -> Head:
         """Walk all lines, and return the last one's number and digest.
@@ -276,10 +293,24 @@ class Ledger:
             if version == 0:
                 self._database.executescript(_SCHEMA)
 
-    def _require_head(self) -> None:
+    def _written(self, values: Sequence[Any]) -> None:
+        try:
+            with _speaking(self.path), self._database:
+                self._database.execute("BEGIN IMMEDIATE")
+                # Ours are the only lines: whoever else wrote here is another node.
+                self._require_head()
+                self._database.executemany(_WRITE, values)
+        except UnavailableError:
+            # A disk that fails in a commit leaves open whether it is there.
+            self._doubtful = True
+            raise
+
+    def _last(self) -> Head:
         last = "SELECT seq, digest FROM entries ORDER BY seq DESC LIMIT 1"
-        found = self._database.execute(last).fetchone()
-        if Head(*(found or ())) != self.head:
+        return Head(*(self._database.execute(last).fetchone() or ()))
+
+    def _require_head(self) -> None:
+        if self._last() != self.head:
             raise LedgerError(f"{self.path}: another program writes into the ledger")
 
     def _require_newest(self) -> None:

@@ -1,0 +1,247 @@
+"""A hospital's node: bytes of a request in, bytes of a reply out, whatever carries them.
+
+The whole behaviour of a hospital in a federation is `Node.handle`. It answers one request at a
+time; what it is asked, what it says and why it refuses is in its ledger.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+from typing import assert_never
+
+from protocol.canonical import canonical_json
+from protocol.errors import FederationError
+from protocol.governance.federation import Federation
+from protocol.governance.identity import identity_public
+from protocol.requests import (
+    LOCAL_POLICY,
+    Abort,
+    Advance,
+    Finish,
+    OpenRun,
+    Refusal,
+    Request,
+    Said,
+    request_digest,
+)
+from protocol.wire import codec
+from protocol.wire.codec import MessageError
+from site_node.config import SiteConfig
+from site_node.data.snapshot import Snapshot
+from site_node.evidence import EvidenceError, RollbackError
+from site_node.folder import FolderError, StateFolder, UnavailableError
+from site_node.gate import Gate
+from site_node.ledger import Entry, Kind, Ledger, RolledBackError
+from site_node.logs import Event, Level, Log
+from site_node.points import Point
+from site_node.runs import Runs
+from site_node.upkeep import was_rolled_back
+
+MOST_KEPT = 1000
+"""Most lines of one kind that a run fills with refusals or evidence: nobody reads more."""
+
+
+class StoppedError(FederationError):
+    """The node has found that it is not the hospital's only one, and says nothing more."""
+
+    code = RolledBackError.code
+    exit = RolledBackError.exit
+    fix = RolledBackError.fix
+
+
+class FaultError(FederationError):
+    """Something that nobody thought of; the log says of which kind."""
+
+    code = "internal"
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """An open run as its hospital's operator sees it."""
+
+    name: str
+    study: str
+    trips: int
+    since: datetime
+
+
+class Node:
+    """One hospital's node. There is one a process, and `handle` may be called from any thread.
+
+    Parameters
+    ----------
+    data
+        The rows of every approved plan, by the plan's digest (`load_snapshots`).
+    now, random
+        The clock, in UTC, and a source of so many secret random bytes.
+    at
+        Told of every named point on the way; a test ends the process there.
+
+    Raises
+    ------
+    FolderError
+        If the folder lacks a key, or does not name the federation.
+    LedgerError, UnavailableError
+        If an open run cannot be resumed.
+    StoppedError
+        If the ledger was found to be an older copy, and no new identity was made since.
+    """
+
+    def __init__(
+        self,
+        config: SiteConfig,
+        folder: StateFolder,
+        ledger: Ledger,
+        data: Mapping[bytes, Snapshot],
+        *,
+        now: Callable[[], datetime],
+        random: Callable[[int], bytes],
+        at: Callable[[Point], None] = lambda _: None,
+        log: Log | None = None,
+    ) -> None:
+        self._one_at_a_time = Lock()
+        self._site = config.site
+        self._seed = folder.seed(folder.identity)
+        self._largest = config.message_mb * 2**20
+        self._ledger = ledger
+        self._log = log or Log(None, now)
+        self._stopped = was_rolled_back(ledger)
+        if self._stopped:
+            raise _stopped()
+        identity = identity_public(self._seed)
+        gate = Gate(config, identity, read_federation(folder), data)
+        self._runs = Runs(gate, self._seed, folder, ledger, now, random, at, self._log)
+        self._runs.resume()
+
+    @property
+    def runs(self) -> tuple[RunStatus, ...]:
+        """All open runs."""
+        with self._one_at_a_time:
+            return tuple(
+                RunStatus(
+                    course.opening.name,
+                    course.opening.run.roster.study,
+                    course.trips,
+                    course.opening.since,
+                )
+                for course in self._runs.courses.values()
+            )
+
+    def handle(self, raw: bytes) -> bytes:
+        """Answer a request; the same request gets the same bytes. Raises nothing.
+
+        What is refused is answered by a signed refusal with a code; the reason stays here.
+        """
+        with self._one_at_a_time:
+            try:
+                return codec.encode_reply(self._answer(raw))
+            except FederationError as error:
+                return self._refused(raw, error)
+            except Exception as error:
+                # Its text may hold a value of a record; its kind does not.
+                kind = type(error).__name__
+                return self._refused(raw, FaultError(f"something unexpected happened ({kind})"))
+
+    def tidy(self) -> None:
+        """End runs whose time is over. For whoever carries requests to call now and then.
+
+        Raises
+        ------
+        UnavailableError
+            If the disk refuses; it is tried again with the next request.
+        """
+        with self._one_at_a_time:
+            self._runs.tidy()
+
+    def _answer(self, raw: bytes) -> Said:
+        if self._stopped:
+            raise _stopped()
+        if len(raw) > self._largest:
+            raise MessageError("the request is larger than message_mb in site.toml allows")
+        self._runs.tidy()
+        request: Request = codec.decode_request(raw)
+        match request:
+            case OpenRun():
+                return self._runs.open(raw, request)
+            case Advance():
+                return self._runs.advance(request)
+            case Finish():
+                return self._runs.finish(request)
+            case Abort():
+                return self._runs.abort(request)
+            case _:
+                assert_never(request)
+
+    def _refused(self, raw: bytes, error: FederationError) -> bytes:
+        ctx = _ctx_of(raw)
+        level = Level.INFO if isinstance(error, UnavailableError) else Level.WARNING
+        self._log.say(Event.REFUSED, level, run=ctx.hex()[:8], code=error.code, reason=str(error))
+        # What a failed move left behind in memory is not trusted: the ledger is.
+        self._runs.forget_state()
+        with suppress(UnavailableError):
+            self._keep(raw, ctx, error)
+        self._stopped = self._stopped or isinstance(error, RollbackError)
+        said = Refusal(self._site, ctx, request_digest(raw), error.code)
+        return codec.encode_reply(said.sign(self._seed))
+
+    def _keep(self, raw: bytes, ctx: bytes, error: FederationError) -> None:
+        """Write down evidence, and refusals whose reason nobody else knows; each once."""
+        if isinstance(error, EvidenceError):
+            entry = error.entry
+        elif error.code == LOCAL_POLICY:
+            said = {"request": request_digest(raw).hex(), "reason": str(error)}
+            entry = Entry(Kind.REFUSED, ctx, 0, canonical_json(said))
+        else:
+            return
+        before = [line.body for line in self._ledger.lines(entry.ctx, entry.kind)]
+        if entry.body not in before and len(before) < MOST_KEPT:
+            self._ledger.append(entry)
+            if entry.kind is Kind.EVIDENCE:
+                run = entry.ctx.hex()[:8]
+                self._log.say(Event.EVIDENCE, Level.ERROR, run=run, code=error.code)
+
+
+def read_federation(folder: StateFolder) -> Federation:
+    """Read whom the hospital trusts.
+
+    Raises
+    ------
+    FolderError
+        If the hospital has joined no federation.
+    TrustError
+        If the file is not as it was written.
+    """
+    try:
+        raw = folder.federation.read_bytes()
+    except OSError:
+        fix = "join a federation first"
+        raise FolderError(f"{folder.federation}: is not there or cannot be read", fix) from None
+    return Federation.from_bytes(raw)
+
+
+def _stopped() -> StoppedError:
+    return StoppedError(
+        "an answer with this hospital's signature is not in its ledger: this ledger is an older "
+        "copy, or somebody else holds the hospital's key"
+    )
+
+
+def _ctx_of(raw: bytes) -> bytes:
+    """Name the run that a request is about, if it can be read and names one."""
+    try:
+        request = codec.decode_request(raw)
+    except FederationError:
+        return b""
+    match request:
+        case OpenRun():
+            return b""
+        case Advance():
+            return request.trip.ctx
+        case Finish():
+            return request.closed.result.ctx
+        case Abort():
+            return request.ctx
+        case _:
+            assert_never(request)

@@ -1,0 +1,36 @@
+"""What the ledger says of all runs together, for the gate and for people."""
+
+from collections.abc import Iterator
+
+from protocol.governance.roster import Roster
+from protocol.secagg.site import FIRST_TRIP
+from site_node.course import Opening, read_opening
+from site_node.gate import Past
+from site_node.ledger import Kind, Ledger
+
+
+def openings(ledger: Ledger) -> Iterator[Opening]:
+    """Read how every run began, in the order of the ledger."""
+    return map(read_opening, ledger.lines(None, Kind.OPENED))
+
+
+def past_runs(ledger: Ledger) -> Past:
+    """Gather rosters and runs of the past.
+
+    Data may still leave in a run that is open, so its roster counts as released under.
+    """
+    closed = {ctx for ctx, _ in ledger.places(Kind.CLOSED)}
+    # The first trip carries no patient data.
+    answered = {ctx for ctx, trip in ledger.places(Kind.RELEASE) if trip > FIRST_TRIP}
+    newest: dict[tuple[str, str], Roster] = {}
+    released: list[Roster] = []
+    runs: dict[bytes, int] = {}
+    for opening in openings(ledger):
+        roster, ctx = opening.run.roster, opening.run.ctx
+        before = newest.setdefault((roster.federation, roster.study), roster)
+        if roster.version > before.version:
+            newest[roster.federation, roster.study] = roster
+        if ctx in answered or ctx not in closed:
+            released.append(roster)
+        runs[opening.snapshot] = runs.get(opening.snapshot, 0) + 1
+    return Past(newest, released, runs)

@@ -1,0 +1,336 @@
+"""The runs of a node: each move is in the ledger before it counts, and before anything leaves.
+
+A move reads the run's course, works out the next one, writes its line, and only then holds it to
+be true. Whatever goes wrong on the way leaves the course as it was.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from protocol.errors import FederationError
+from protocol.governance.identity import identity_public
+from protocol.governance.roster import RosterError, moment
+from protocol.party import Hospital, begin
+from protocol.play import Finished
+from protocol.requests import Abort, Advance, ClosedTrip, Done, Finish, OpenRun, State
+from protocol.secagg.keys import KeyExchangeError
+from protocol.secagg.messages import KeyShare, Reply, RunError, Trip
+from protocol.secagg.site import (
+    Advertised,
+    Keyed,
+    TripError,
+    advertise,
+    receive_keys,
+)
+from site_node.coin import coin_entries
+from site_node.commitment import input_commitments
+from site_node.course import (
+    Course,
+    Opening,
+    closed_entry,
+    keyed_entry,
+    read_course,
+    release_entry,
+    result_entry,
+)
+from site_node.data.snapshot import Snapshot
+from site_node.evidence import require_own_words
+from site_node.folder import SEED_SIZE, StateFolder, delete
+from site_node.gate import Gate, HeldBackError, ProgramError
+from site_node.keys import RunKeys, read_keys, write_keys
+from site_node.ledger import Entry, Kind, Ledger
+from site_node.logs import Event, Log
+from site_node.past import openings, past_runs
+from site_node.points import Point
+from site_node.repeats import is_accepted, same_opening, sent_before
+
+KEYS_LIVE = timedelta(days=14)
+"""How long a run's keys are kept at the most (SPEC 6.6)."""
+
+
+class RunOverError(TripError):
+    """The run is over at this hospital, and its keys are gone."""
+
+    code = "run-over"
+    fix = "start a new run"
+
+
+@dataclass
+class Runs:
+    """All runs of one hospital. Calls come one at a time."""
+
+    gate: Gate
+    seed: bytes = field(repr=False)
+    folder: StateFolder
+    ledger: Ledger
+    now: Callable[[], datetime]
+    random: Callable[[int], bytes]
+    at: Callable[[Point], None]
+    log: Log
+    courses: dict[bytes, Course] = field(default_factory=dict)
+
+    def resume(self) -> None:
+        """Read all open runs from the ledger, and finish what was begun when the node ended.
+
+        Raises
+        ------
+        UnavailableError, LedgerError, FolderError
+            If disk or ledger are not as they have to be.
+        """
+        closed = {ctx for ctx, _ in self.ledger.places(Kind.CLOSED)}
+        still = [ctx for ctx, _ in self.ledger.places(Kind.OPENED) if ctx not in closed]
+        for path in self.folder.runs.glob("*.keys*"):
+            if path.name not in {self.folder.keys(ctx).name for ctx in still}:
+                delete(path)  # nothing was sent under them, or the run is over
+        for ctx in still:
+            course = self._read(ctx)
+            if course is not None and course.done is None:
+                self.log.say(Event.RESUMED, run=course.opening.name, trip=course.trips)
+        self.tidy()
+
+    def forget_state(self) -> None:
+        """Hold nothing to be true that is not read from the ledger again."""
+        self.courses.clear()
+
+    def tidy(self) -> None:
+        """End the runs whose roster or keys have come to the end of their time (SPEC 6.6).
+
+        Raises
+        ------
+        UnavailableError
+            If the disk refuses.
+        """
+        for course in list(self.courses.values()):
+            run, since = course.opening.run, course.opening.since
+            # A clock that jumps back does not give back time that this run has used.
+            now = max(self.now(), course.latest)
+            if now >= moment(run.roster.expires):
+                self._close(course, "aborted", "the roster expired")
+            elif now >= since + KEYS_LIVE:
+                self._close(course, "aborted", f"its keys were {KEYS_LIVE.days} days old")
+
+    def open(self, raw: bytes, asked: OpenRun) -> KeyShare:
+        """Begin a run, or repeat what was answered when it began (SPEC 4.2, 4.6).
+
+        Raises
+        ------
+        EvidenceError
+            If another run was opened under its id.
+        FederationError
+            As `Gate.admit` does.
+        """
+        before = self._opening(asked.run_id)
+        if before is not None:
+            return same_opening(before, raw, asked)
+        self.at(Point.OPEN_RECEIVED)
+        run, snapshot = self.gate.admit(asked, past_runs(self.ledger), self.now())
+        fresh = self.random(SEED_SIZE)
+        state, share = advertise(run, self.gate.config.site, self.seed, fresh)
+        opening = Opening(raw, asked, run, share, snapshot.digest, self.now())
+        # The secret first: an answer without it could not be gone on from.
+        write_keys(self.folder.keys(run.ctx), RunKeys(fresh=fresh))
+        self.ledger.append(opening.entry)
+        self.courses[run.ctx] = Course(opening, opening.since, state)
+        self.at(Point.OPEN_WRITTEN)
+        self.log.say(Event.OPENED, run=opening.name, study=run.roster.study)
+        return share
+
+    def advance(self, asked: Advance) -> Reply:
+        """Answer a trip after taking in what came before it, or repeat the answer (SPEC 5, 6).
+
+        Raises
+        ------
+        TripError, RunError, SumError, SignatureError, KeyExchangeError, EvidenceError
+            If the request does not follow from what was said; found before a row is read.
+        HeldBackError
+            If the hospital's rows or rules are against it.
+        """
+        course = self._course(asked.trip.ctx, asked.since)
+        sent = sent_before(course, asked)
+        if sent is not None:
+            self.log.say(Event.REPEATED, run=course.opening.name, trip=sent.trip)
+            return sent
+        snapshot = self._snapshot(course)
+        if isinstance(asked.since, ClosedTrip):
+            course, written = self._accepted(course, snapshot, asked.since)
+        else:
+            course, written = self._keyed(course, snapshot, asked.since), ()
+        return self._released(course, snapshot, asked.trip, written)
+
+    def finish(self, asked: Finish) -> Done:
+        """Take in the last result, and end the run (SPEC 6.6).
+
+        Raises
+        ------
+        FederationError
+            As `advance` does; `TripError` also if the program has further questions.
+        """
+        course = self._course(asked.closed.result.ctx, asked.closed)
+        if course.done is not None:
+            return course.done
+        course, written = self._accepted(course, self._snapshot(course), asked.closed)
+        if course.known is None or not isinstance(course.known.next, Finished):
+            raise TripError("the program has further questions: the run is not finished")
+        if written:
+            self.ledger.append(*written)
+            self.at(Point.RESULT_WRITTEN)
+        return self._close(course, "finished", "finished")
+
+    def abort(self, asked: Abort) -> Done:
+        """End a run before its end. Always safe (SPEC 7.2).
+
+        Raises
+        ------
+        RunError, SignatureError
+            If the run is not known, or the coordinator did not sign.
+        """
+        course = self._course(asked.ctx)
+        asked.verify(course.opening.run.roster.coordinator)
+        return course.done or self._close(course, "aborted", "the coordinator ended it")
+
+    def _course(self, ctx: bytes, since: tuple[KeyShare, ...] | ClosedTrip = ()) -> Course:
+        """Find a run, and see that nothing with our signature is missing from it."""
+        course = self.courses.get(ctx) or self._read(ctx)
+        site = self.gate.config.site
+        require_own_words(site, identity_public(self.seed), course, ctx, since)
+        if course is None:
+            raise RunError(f"{site}: no run of that name was opened here")
+        return course
+
+    def _read(self, ctx: bytes) -> Course | None:
+        """Rebuild a run from the ledger; an open one is kept, and mended where the node died."""
+        lines = list(self.ledger.lines(ctx))
+        if not any(line.kind is Kind.OPENED for line in lines):
+            return None
+        path = self.folder.keys(ctx)
+        keys = read_keys(path)
+        course, wanted = read_course(lines, self.seed, keys)
+        if course.done is not None:
+            return course
+        if wanted is None:
+            finished = course.known is not None and isinstance(course.known.next, Finished)
+            self._close(course, "finished" if finished else "aborted", "its keys are gone")
+            return self._read(ctx)
+        if wanted != keys:
+            write_keys(path, wanted)
+        self.courses[ctx] = course
+        return course
+
+    def _snapshot(self, course: Course) -> Snapshot:
+        """Find the rows that the run began with, if it can go on with them."""
+        if course.done is not None:
+            raise RunOverError("the run is over at this hospital, and its keys are gone")
+        if isinstance(course.state, Keyed) and course.known is None:
+            raise ProgramError("the run was begun by another version of the program")
+        snapshot = self.gate.data.get(course.opening.run.plan_digest)
+        if snapshot is None or snapshot.digest != course.opening.snapshot:
+            raise HeldBackError(
+                "the plan, the extract or its mapping is another than when the run began",
+                "bring back the files of that time and restart the node, or have the run aborted",
+            )
+        return snapshot
+
+    def _keyed(self, course: Course, snapshot: Snapshot, shares: tuple[KeyShare, ...]) -> Course:
+        """Accept the fresh keys of all hospitals: one set for a run (SPEC 4.3)."""
+        if not isinstance(course.state, Advertised):
+            if set(shares) != set(course.shares):
+                raise KeyExchangeError("the run has another set of fresh keys already")
+            return course
+        self.at(Point.KEYS_RECEIVED)
+        by_site = {share.site: share for share in shares}
+        if len(by_site) != len(shares):
+            raise RosterError("two fresh keys are of one hospital")
+        state = receive_keys(course.state, by_site)
+        known = begin(snapshot.plan, state.view)
+        self.ledger.append(keyed_entry(course.ctx, shares))
+        self.at(Point.KEYS_WRITTEN)
+        write_keys(self.folder.keys(course.ctx), RunKeys(pairs=state.pair_keys))
+        self.at(Point.KEYED)
+        self.log.say(Event.KEYED, run=course.opening.name)
+        return self._keep(replace(course, state=state, shares=shares, known=known))
+
+    def _accepted(
+        self, course: Course, snapshot: Snapshot, closed: ClosedTrip
+    ) -> tuple[Course, tuple[Entry, ...]]:
+        """Add up a result again; the lines are for the caller to write (SPEC 6.3, 8.4)."""
+        result = closed.result
+        if is_accepted(course, result):
+            return course, ()
+        self.at(Point.RESULT_RECEIVED)
+        hospital = _hospital(course, snapshot)
+        readded = hospital.readd(result, closed.uploads)
+        hospital = hospital.build_on(readded)
+        coin = coin_entries(result, readded.known.answers[-1], self.ledger.lines(None, Kind.COIN))
+        course = replace(
+            course,
+            state=hospital.state,
+            known=hospital.known,
+            results=(*course.results, result),
+        )
+        return course, (result_entry(course.ctx, readded.checked), *coin)
+
+    def _released(
+        self, course: Course, snapshot: Snapshot, trip: Trip, written: tuple[Entry, ...]
+    ) -> Reply:
+        """Compute, mask, write and only then give away (SPEC 5.8)."""
+        self.at(Point.TRIP_RECEIVED)
+        hospital = _hospital(course, snapshot)
+        trip.verify(hospital.state.view)
+        hospital.require_next(trip)
+        try:
+            own = hospital.numbers()
+            after, reply = hospital.answer(trip, own)
+            commitments = input_commitments(hospital, own)
+        except Exception as error:
+            # From here on everything may hang on patients: no code of its own leaves.
+            raise _held_back(error) from None
+        self.at(Point.COMPUTED)
+        entry = release_entry(course.ctx, trip, reply, commitments)
+        self.at(Point.BEFORE_LEDGER)
+        self.ledger.append(*written, entry)
+        self.at(Point.AFTER_LEDGER)
+        self._keep(replace(course, state=after.state))
+        size = sum(len(vector.words) for vector in reply.vectors)
+        steps = len(reply.vectors)
+        name = course.opening.name
+        self.log.say(Event.ANSWERED, run=name, trip=trip.trip, steps=steps, bytes=size)
+        return reply
+
+    def _close(self, course: Course, state: State, reason: str) -> Done:
+        """Delete the keys, then say so: the other way round a crash would make it a lie."""
+        self.at(Point.CLOSING)
+        delete(self.folder.keys(course.ctx))
+        self.at(Point.KEYS_DELETED)
+        chain = course.state.chain if isinstance(course.state, Keyed) else b""
+        done = Done(self.gate.config.site, course.ctx, state, chain).sign(self.seed)
+        self.ledger.append(closed_entry(done, reason))
+        self.courses.pop(course.ctx, None)
+        self.log.say(Event.CLOSED, run=course.opening.name, code=state, reason=reason)
+        return done
+
+    def _keep(self, course: Course) -> Course:
+        kept = replace(course, latest=max(course.latest, self.now()))
+        self.courses[course.ctx] = kept
+        return kept
+
+    def _opening(self, run_id: bytes) -> Opening | None:
+        """Find the run of an id, open or over."""
+        for course in self.courses.values():
+            if course.opening.asked.run_id == run_id:
+                return course.opening
+        every = openings(self.ledger)
+        return next((opening for opening in every if opening.asked.run_id == run_id), None)
+
+
+def _hospital(course: Course, snapshot: Snapshot) -> Hospital:
+    if not isinstance(course.state, Keyed) or course.known is None:
+        raise TripError("the run has no keys yet: all fresh keys come before the first result")
+    return Hospital(snapshot.cohort, course.state, course.known)
+
+
+def _held_back(error: Exception) -> HeldBackError:
+    if isinstance(error, FederationError):
+        return HeldBackError(str(error), error.fix)
+    # The text of an unexpected error may hold a value of a record; its kind does not.
+    return HeldBackError(f"something unexpected happened ({type(error).__name__})")

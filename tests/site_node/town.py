@@ -1,0 +1,308 @@
+"""Nodes of several hospitals in one process, and an office that asks them, message by message."""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from protocol import PROGRAM_VERSION
+from protocol.cohort import Cohort
+from protocol.governance.chain import signed_roster
+from protocol.governance.federation import party_words
+from protocol.governance.identity import identity_public, sign
+from protocol.governance.roster import Roster
+from protocol.governance.signed import SignedRoster
+from protocol.ids import SiteId
+from protocol.party import Office, begin
+from protocol.plan.digest import canonical, plan_digest
+from protocol.plan.model import Plan
+from protocol.play import Finished
+from protocol.requests import (
+    Abort,
+    Advance,
+    ClosedTrip,
+    Done,
+    Finish,
+    OpenRun,
+    Refusal,
+    Request,
+    Said,
+)
+from protocol.secagg.messages import KeyShare, Reply
+from protocol.secagg.run import NO_DEADLINE
+from protocol.secagg.setup import agree
+from protocol.wire import codec
+from site_node.config import SiteConfig
+from site_node.course import run_of
+from site_node.data.snapshot import Snapshot
+from site_node.folder import StateFolder, make_folder, state_folder, write_private
+from site_node.ledger import Ledger
+from site_node.logs import Level, Log
+from site_node.node import Node
+from site_node.points import Point
+from tests.federation.cohorts import clinics
+from tests.federation.table import short_plan
+from tests.protocol.governance.parties import FEDERATION, NOW, roster, seed
+
+SALT = b"salt".ljust(32)
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@dataclass
+class Clock:
+    """A clock that tests set."""
+
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@dataclass
+class House:
+    """One hospital: its folder, its rows, and its node when it runs."""
+
+    config: SiteConfig
+    snapshots: Mapping[bytes, Snapshot]
+    clock: Clock
+    drawn: int = 0
+    log: StringIO = field(default_factory=StringIO)
+    dies_at: Point | None = None
+    seen: list[Point] = field(default_factory=list)
+    _open: ExitStack = field(default_factory=ExitStack)
+    _node: Node | None = None
+
+    @property
+    def node(self) -> Node:
+        """The node, started if it does not run."""
+        if self._node is None:
+            self._node = self.start()
+        return self._node
+
+    @property
+    def folder(self) -> StateFolder:
+        return StateFolder(self.config.state)
+
+    def start(self) -> Node:
+        with ExitStack() as stack:
+            folder = stack.enter_context(state_folder(self.config.state))
+            ledger = Ledger.open(folder.ledger, folder.head, self.clock)
+            stack.callback(ledger.close)
+            log = Log(self.log, self.clock, Level.DEBUG)
+            node = Node(
+                self.config,
+                folder,
+                ledger,
+                self.snapshots,
+                now=self.clock,
+                random=self._random,
+                at=self._at,
+                log=log,
+            )
+            self._open = stack.pop_all()
+        return node
+
+    def stop(self) -> None:
+        self._node = None
+        self._open.close()
+
+    def handle(self, raw: bytes) -> bytes:
+        """Answer; a node that dies is stopped, and says nothing."""
+        try:
+            return self.node.handle(raw)
+        except Killed:
+            self.stop()
+            raise
+
+    def ask(self, request: Request) -> Said:
+        return codec.decode_reply(self.handle(codec.encode_request(request)))
+
+    @contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        """Open the ledger of a node that is stopped."""
+        self.stop()
+        ledger = Ledger.open(self.folder.ledger, self.folder.head, self.clock)
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+
+    def query(self, sql: str, *values: Any) -> list[Any]:
+        """Look into the database beside the node, as another process would."""
+        database = sqlite3.connect(f"file:{self.folder.ledger}?mode=ro", uri=True)
+        try:
+            return database.execute(sql, values).fetchall()
+        finally:
+            database.close()
+
+    def _random(self, size: int) -> bytes:
+        # No two draws are alike, not even over restarts.
+        self.drawn += 1
+        return hashlib.shake_256(f"{self.config.site} {self.drawn}".encode()).digest(size)
+
+    def _at(self, point: Point) -> None:
+        self.seen.append(point)
+        if point is self.dies_at:
+            self.dies_at = None
+            raise Killed
+
+
+@dataclass
+class Town:
+    """All hospitals of a federation, and the clock they share."""
+
+    plan: Plan
+    roster: Roster
+    houses: dict[SiteId, House]
+    clock: Clock
+
+    def opening(self, run: str = "run", **changed: Any) -> OpenRun:
+        """Write and sign the request that opens a run."""
+        parts = {
+            "run_id": seed(run)[:16],
+            "plan": canonical(self.plan),
+            "rosters": (signed(self.roster),),
+            "epoch": 0,
+            "scheme": "A",
+            "suite": 1,
+            "program": PROGRAM_VERSION,
+            **changed,
+        }
+        return OpenRun(**parts).sign(seed("office"))
+
+    def close(self) -> None:
+        for house in self.houses.values():
+            house.stop()
+
+
+def signed(one: Roster) -> SignedRoster:
+    return signed_roster(one, seed("authority-0"), seed("authority-1"))
+
+
+def town(
+    folder: Path,
+    plan: Plan | None = None,
+    cohorts: Sequence[Cohort] = (),
+    **limits: Any,
+) -> Town:
+    """Found a town: keys, folders and settings of as many hospitals as there are cohorts."""
+    plan, cohorts, clock = plan or short_plan(), cohorts or clinics(3, 40), Clock()
+    names = [cohort.site for cohort in cohorts]
+    houses = {}
+    for cohort in cohorts:
+        known = {s: party_words(identity_public(seed(s))) for s in names if s != cohort.site}
+        config = SiteConfig(
+            site=cohort.site,
+            name=f"Spital {cohort.site}",
+            state=folder / cohort.site,
+            address="office.example:7443",
+            proxy=None,
+            ca=None,
+            plans=(),
+            known_sites=known,
+            **limits,
+        )
+        settle(config, cohort)
+        data = {plan_digest(plan): Snapshot(plan, cohort, ())}
+        houses[cohort.site] = House(config, data, clock)
+    return Town(plan, roster(*names), houses, clock)
+
+
+def settle(config: SiteConfig, cohort: Cohort) -> None:
+    """Write a hospital's keys, as joining does."""
+    folder = make_folder(config.state)
+    write_private(folder.identity, seed(config.site))
+    write_private(folder.secret, cohort.secret)
+    write_private(folder.federation, FEDERATION.to_bytes())
+
+
+@dataclass
+class Drive:
+    """A run as the office drives it: one request to all at a time."""
+
+    town: Town
+    opening: OpenRun
+    office: Office | None = None
+    shares: tuple[KeyShare, ...] = ()
+    closed: ClosedTrip | None = None
+    finished: bool = False
+    said: dict[tuple[SiteId, bytes], set[bytes]] = field(default_factory=dict)
+
+    @property
+    def request(self) -> Request:
+        """What is asked now."""
+        if self.office is None:
+            return self.opening
+        if isinstance(self.office.known.next, Finished):
+            assert self.closed is not None
+            return Finish(self.closed)
+        trip = self.office.request(NO_DEADLINE)
+        return Advance(self.closed or self.shares, trip)
+
+    @property
+    def raw(self) -> bytes:
+        return codec.encode_request(self.request)
+
+    @property
+    def ctx(self) -> bytes:
+        return run_of(self.opening).ctx
+
+    def deliver(self, site: SiteId) -> bytes:
+        """Ask one hospital, and note what it says."""
+        raw = self.raw
+        answer = self.town.houses[site].handle(raw)
+        self.said.setdefault((site, raw), set()).add(answer)
+        return answer
+
+    def collect(self) -> dict[SiteId, Said]:
+        return {site: codec.decode_reply(self.deliver(site)) for site in self.town.houses}
+
+    def take(self, replies: Mapping[SiteId, Said]) -> None:
+        """Go on with all answers."""
+        assert not any(isinstance(said, Refusal) for said in replies.values()), replies
+        if self.office is None:
+            self.shares = tuple(said for said in replies.values() if isinstance(said, KeyShare))
+            view = agree(run_of(self.opening), {share.site: share for share in self.shares})
+            self.office = Office(seed("office"), begin(self.town.plan, view))
+        elif isinstance(self.request, Finish):
+            assert {said.state for said in replies.values() if isinstance(said, Done)} == {
+                "finished"
+            }
+            self.finished = True
+        else:
+            answers = {s: said for s, said in replies.items() if isinstance(said, Reply)}
+            self.office, opened, uploads = self.office.close(answers, lambda: SALT)
+            self.closed = ClosedTrip(opened.result, uploads)
+
+    def go(self, trips: int | None = None) -> "Drive":
+        """Go on to the end, or for so many rounds."""
+        rounds = 0
+        while not self.finished and rounds != trips:
+            self.take(self.collect())
+            rounds += 1
+        return self
+
+
+def drive(where: Town, run: str = "run", **changed: Any) -> Drive:
+    return Drive(where, where.opening(run, **changed))
+
+
+def abort(of: Drive) -> Abort:
+    return Abort(of.ctx).sign(seed("office"))
+
+
+def resigned(of: Drive, trip: Any, **changed: Any) -> Any:
+    """Let the office itself sign something else."""
+    other = replace(trip, **changed)
+    return replace(other, signature=sign(seed("office"), *other.signed))
