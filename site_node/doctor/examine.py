@@ -8,34 +8,34 @@ from pathlib import Path
 from protocol.errors import FederationError
 from protocol.governance.federation import Federation
 from site_node.config import SiteConfig, read_config
-from site_node.doctor import machine
+from site_node.doctor import login, machine
 from site_node.doctor.check import Check, ok, refused
 from site_node.doctor.data import data_checks
 from site_node.doctor.handshake import Trust
 from site_node.doctor.lookup import Patience
 from site_node.doctor.network import NETWORK_SECONDS, Login, Walk, network_checks
 from site_node.doctor.report import Report
-from site_node.doctor.trust import federation, known_sites, trust
+from site_node.doctor.trust import authorities, federation, known_sites
 from site_node.doctor.way import way_of
 
 SETTINGS, CERTIFICATES = "Settings", "Certificates"
 
 Now = Callable[[], datetime]
-LogIn = Callable[[SiteConfig, Federation, float], datetime]
-"""Logs in with this hospital's key within some seconds, and gives the coordinator's time."""
+LogIn = Callable[[SiteConfig, Federation, Trust, float], datetime]
+"""Logs in as `login.log_in` does."""
 
 
 def examine(
     config_path: Path,
     now: Now,
-    log_in: LogIn | None = None,
+    log_in: LogIn = login.log_in,
     here: machine.Machine | None = None,
     network_seconds: float = NETWORK_SECONDS,
 ) -> Report:
     """Look at everything that a node needs before it is started.
 
-    `now` gives the time in UTC. Ends within ten seconds, whatever the network does. Nothing is
-    raised for what is wrong: the report says it.
+    `now` gives the time in UTC. It ends within ten seconds, whatever the network does, and raises
+    nothing for what is wrong: the report says it.
     """
     here = here or machine.this_machine()
     try:
@@ -44,17 +44,15 @@ def examine(
         why = "Without settings, nothing else is known that could be looked at."
         return Report(str(config_path), (machine.software(), refused(SETTINGS, error, why)), ())
     joined = federation(config.state)
-    running = machine.node(config.state)
     trusted, wrong = _trust(joined.value, config.ca)
     patience = Patience.of(network_seconds)
     with ThreadPoolExecutor(1) as beside:
-        login = _login(config, joined.value, bool(running.value), log_in)
-        walk = Walk(way_of(config), trusted, now, login, patience)
+        visit = _login(config, joined.value, trusted, log_in)
+        walk = Walk(way_of(config), trusted, now, visit, patience)
         network = beside.submit(network_checks, walk)
         local = [
             machine.software(),
             ok(SETTINGS, config_path.name),
-            running.check,
             *_state(config, here),
             joined.check,
             *wrong,
@@ -73,6 +71,7 @@ def _report(config: SiteConfig, local: list[Check], network: list[Check]) -> Rep
 
 
 def _state(config: SiteConfig, here: machine.Machine) -> Iterator[Check]:
+    yield machine.node(config.state)
     yield machine.key_files(config.state, here.user)
     yield machine.disk(config.state, here.free_bytes, config.max_runs)
 
@@ -85,20 +84,16 @@ def _memory(config: SiteConfig, here: machine.Machine) -> Iterator[Check]:
 
 def _trust(trusted: Federation | None, further: Path | None) -> tuple[Trust | None, list[Check]]:
     try:
-        return trust(trusted, further), []
+        return authorities(trusted, further), []
     except FederationError as error:
         why = "The settings name certificates to trust beside the federation's."
-        return trust(trusted, None), [refused(CERTIFICATES, error, why)]
+        return authorities(trusted, None), [refused(CERTIFICATES, error, why)]
 
 
 def _login(
-    config: SiteConfig, trusted: Federation | None, running: bool, log_in: LogIn | None
+    config: SiteConfig, federation: Federation | None, trust: Trust | None, log_in: LogIn
 ) -> Login | str:
     """Say how to log in, or why not to."""
-    if trusted is None:
+    if federation is None or trust is None:
         return "nothing says yet whether this is the coordinator"
-    if log_in is None:
-        return "nothing but the way was asked for"
-    if running:
-        return "the node is running, and two logins of one hospital are an alarm"
-    return lambda seconds: log_in(config, trusted, seconds)
+    return lambda seconds: log_in(config, federation, trust, seconds)

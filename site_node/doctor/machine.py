@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 
 from protocol import PROGRAM_VERSION
 from protocol.errors import Exit
-from site_node.doctor.check import Check, Found, fail, not_tried, ok, warn
+from site_node.doctor.check import Check, fail, not_tried, ok, warn
 from site_node.folder import FILE_MODE, FOLDER_MODE, StateFolder
 
 SOFTWARE, KEYS, DISK, MEMORY, NODE = "Software", "Key files", "Disk", "Memory", "Node"
@@ -112,7 +112,7 @@ def key_files(state: Path, user: int) -> Check:
     return ok(KEYS, "only this account may read them")
 
 
-def node(state: Path) -> Found[bool]:
+def node(state: Path) -> Check:
     """Say whether a node runs on the state folder; its process holds the lock."""
     try:
         with (state / "lock").open("rb") as file:
@@ -120,10 +120,10 @@ def node(state: Path) -> Found[bool]:
             # out; a node's own lock is exclusive.
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return Found(ok(NODE, "running"), value=True)
+        return ok(NODE, "running")
     except OSError:
-        return Found(ok(NODE, "never started yet"), value=False)
-    return Found(ok(NODE, "not running"), value=False)
+        return ok(NODE, "never started yet")
+    return ok(NODE, "not running")
 
 
 def disk(state: Path, free_bytes: Callable[[Path], int], max_runs: int) -> Check:

@@ -28,7 +28,7 @@ def federation(state: Path) -> Found[Federation]:
     return Found(ok(FEDERATION, f"{trusted.name}: {trusted.words}"), trusted)
 
 
-def trust(trusted: Federation | None, further: Path | None) -> Trust | None:
+def authorities(trusted: Federation | None, further: Path | None) -> Trust | None:
     """Gather who may sign a server's certificate.
 
     It is the federation's authority, and more where the hospital's own proxy opens connections.

@@ -19,6 +19,7 @@ from tests.site_node.doctor.loopback import server, tls
 
 NAME = "Seven Hospitals"
 START = datetime.now(UTC)
+OFFICE_SEED, AUTHORITY_SEED, SITE_SEED = (bytes([place] * 32) for place in (11, 12, 13))
 
 Certify = Callable[..., Path]
 Settings = Callable[..., Path]
@@ -72,8 +73,8 @@ def trusted(authorities: Authorities) -> Trust:
 
 @pytest.fixture(scope="session")
 def federation(authorities: Authorities) -> Federation:
-    keys = [identity_public(bytes([place] * 32)) for place in range(2)]
-    return Federation(NAME, keys[0], (keys[1],), 1, authorities.own[1])
+    office, authority = (identity_public(seed) for seed in (OFFICE_SEED, AUTHORITY_SEED))
+    return Federation(NAME, office, (authority,), 1, authorities.own[1])
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def state(tmp_path: Path, federation: Federation) -> Path:
     """A state folder as it is after joining."""
     folder = make_folder(tmp_path / "state")
     for path in (folder.identity, folder.secret):
-        write_private(path, bytes(32), sync=False)
+        write_private(path, SITE_SEED, sync=False)
     write_private(folder.federation, federation.to_bytes(), sync=False)
     return folder.path
 

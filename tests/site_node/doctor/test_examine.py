@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,12 @@ from site_node.doctor.examine import examine
 from site_node.doctor.lookup import Endpoint
 from site_node.doctor.machine import Machine
 from site_node.doctor.report import WIDTH, Report
-from site_node.folder import state_folder
 from tests.site_node.doctor.conftest import Certify, Settings, now
 from tests.site_node.doctor.loopback import closed_port, full_server, server, tls
+
+
+def logged_in(*_: object) -> datetime:
+    return now()
 
 
 def codes(report: Report) -> list[str]:
@@ -23,7 +27,7 @@ def codes(report: Report) -> list[str]:
 
 
 def test_all_is_well(settings: Settings, coordinator: Endpoint, roomy: Machine) -> None:
-    report = examine(settings(coordinator), now, lambda *_: now(), roomy)
+    report = examine(settings(coordinator), now, logged_in, roomy)
     assert codes(report) == []
     assert {check.status for check in report.checks} == {Status.OK}
     assert report.exit is Exit.OK
@@ -36,7 +40,7 @@ def test_nothing_of_a_patient_is_in_any_report(
     path = settings(coordinator)
     header = "patient_id,age,cea,stage,arm,days,dead,relapse_days"
     (tmp_path / "extract.csv").write_text(f"{header}\nCANARY,61\n", encoding="ascii")
-    report = examine(path, now, None, roomy)
+    report = examine(path, now, logged_in, roomy)
     assert "invalid-input" in codes(report)
     assert "CANARY" not in report.as_text() + json.dumps(report.as_json()) + report.for_it()
 
@@ -52,31 +56,17 @@ def test_settings_that_cannot_be_read(tmp_path: Path) -> None:
 def test_a_hospital_that_has_not_joined(
     settings: Settings, coordinator: Endpoint, roomy: Machine
 ) -> None:
-    report = examine(settings(coordinator, state="elsewhere"), now, lambda *_: now(), roomy)
+    report = examine(settings(coordinator, state="elsewhere"), now, logged_in, roomy)
     assert codes(report) == ["state-missing", "not-joined", "tls-unknown"]
     told = {check.name: check.told for check in report.checks}
     assert told["Login"].startswith("not tried, because")
-
-
-def test_a_running_node_is_not_logged_in_twice(
-    settings: Settings, coordinator: Endpoint, roomy: Machine, state: Path
-) -> None:
-    def never(*_: object) -> object:
-        raise AssertionError
-
-    with state_folder(state):
-        report = examine(settings(coordinator), now, never, roomy)  # type: ignore[arg-type]
-    told = {check.name: check.told for check in report.checks}
-    assert told["Node"] == "running"
-    assert "two logins" in told["Login"]
-    assert codes(report) == []
 
 
 def test_a_federation_file_that_was_changed(
     settings: Settings, coordinator: Endpoint, roomy: Machine, state: Path
 ) -> None:
     (state / "federation.json").write_bytes(b"{}")
-    report = examine(settings(coordinator), now, None, roomy)
+    report = examine(settings(coordinator), now, logged_in, roomy)
     assert "federation-file" in codes(report)
     assert report.exit is Exit.TAMPERING
 
@@ -84,7 +74,7 @@ def test_a_federation_file_that_was_changed(
 def test_a_plan_that_was_not_approved(
     settings: Settings, coordinator: Endpoint, roomy: Machine
 ) -> None:
-    report = examine(settings(coordinator, digest="0" * 64), now, None, roomy)
+    report = examine(settings(coordinator, digest="0" * 64), now, logged_in, roomy)
     assert codes(report) == ["plan-digest"]
     assert report.exit is Exit.NOT_APPROVED
     told = {check.name: check.told for check in report.checks}
@@ -98,7 +88,7 @@ def test_a_plan_that_was_not_approved(
 def test_a_file_that_is_not_there(
     changed: dict[str, str], code: str, settings: Settings, coordinator: Endpoint, roomy: Machine
 ) -> None:
-    report = examine(settings(coordinator, **changed), now, None, roomy)
+    report = examine(settings(coordinator, **changed), now, logged_in, roomy)
     (check,) = [check for check in report.checks if check.code]
     assert check.code == code
     assert "none" in check.told
@@ -110,7 +100,7 @@ def test_a_mapping_that_does_not_fit(
 ) -> None:
     (tmp_path / "mapping.toml").write_text('[columns]\nagee = "Alter"\n', encoding="ascii")
     changed = {"extract": 'extract.csv"\nmapping = "mapping.toml'}
-    report = examine(settings(coordinator, **changed), now, None, roomy)
+    report = examine(settings(coordinator, **changed), now, logged_in, roomy)
     (check,) = [check for check in report.checks if check.code]
     assert check.fix == "did you mean 'age'?"
 
@@ -121,7 +111,7 @@ def test_hospitals_that_are_not_known(
     path = settings(coordinator)
     text = path.read_text(encoding="utf-8")
     path.write_text(text[: text.index("[[known_sites]]")], encoding="utf-8")
-    assert codes(examine(path, now, None, roomy)) == ["known-sites"]
+    assert codes(examine(path, now, logged_in, roomy)) == ["known-sites"]
 
 
 def test_further_certificates_that_are_none(
@@ -130,9 +120,9 @@ def test_further_certificates_that_are_none(
     path = settings(coordinator)
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("[data]", 'ca = "ca.pem"\n[data]'), encoding="utf-8")
-    assert codes(examine(path, now, None, roomy)) == ["certificate"]
+    assert codes(examine(path, now, logged_in, roomy)) == ["certificate"]
     (tmp_path / "ca.pem").write_text("nonsense", encoding="ascii")
-    assert codes(examine(path, now, None, roomy)) == ["certificate"]
+    assert codes(examine(path, now, logged_in, roomy)) == ["certificate"]
 
 
 def test_a_network_that_drops_everything_is_told_in_time(
@@ -141,7 +131,7 @@ def test_a_network_that_drops_everything_is_told_in_time(
     """The budget of the network binds, not the number of looks."""
     with full_server() as dropped:
         begun = time.monotonic()
-        report = examine(settings(dropped), now, None, roomy, network_seconds=0.3)
+        report = examine(settings(dropped), now, logged_in, roomy, network_seconds=0.3)
     assert report.exit is Exit.UNREACHABLE
     assert "tcp-timeout" in codes(report)
     assert time.monotonic() - begun < 10
@@ -151,10 +141,10 @@ def test_the_gravest_fault_is_the_exit_status(
     settings: Settings, roomy: Machine, certify: Certify, state: Path
 ) -> None:
     (state / "identity.key").chmod(0o644)
-    report = examine(settings(closed_port()), now, None, roomy)
+    report = examine(settings(closed_port()), now, logged_in, roomy)
     assert report.exit is Exit.UNREACHABLE
     with server(tls(certify("filter"))) as coordinator:
-        report = examine(settings(coordinator), now, None, roomy)
+        report = examine(settings(coordinator), now, logged_in, roomy)
     assert report.exit is Exit.TAMPERING
 
 
@@ -164,7 +154,7 @@ def test_the_letter_to_it_says_nothing_of_files_or_passwords(
     (state / "identity.key").chmod(0o644)
     proxy = closed_port()
     path = settings("coordinator.example:7443", f"http://someone:secret@{proxy}")
-    report = examine(path, now, None, roomy)
+    report = examine(path, now, logged_in, roomy)
     letter = report.for_it()
     assert f"TCP to coordinator.example:7443 through the proxy {proxy}" in letter
     assert "tcp-refused" in letter
@@ -177,14 +167,14 @@ def test_no_line_is_wider_than_a_terminal(
     settings: Settings, roomy: Machine, certify: Certify
 ) -> None:
     with server(tls(certify("filter"), ("http/1.1",))) as coordinator:
-        report = examine(settings(coordinator), now, None, roomy)
+        report = examine(settings(coordinator), now, logged_in, roomy)
     lines = report.as_text().splitlines() + report.for_it().splitlines()
     assert max(len(line) for line in lines if "/" not in line) <= WIDTH
     assert any(line.startswith("fail  Secure connection  ") for line in lines)
 
 
 def test_json_has_every_check(settings: Settings, coordinator: Endpoint, roomy: Machine) -> None:
-    report = examine(settings(coordinator, digest="0" * 64), now, None, roomy)
+    report = examine(settings(coordinator, digest="0" * 64), now, logged_in, roomy)
     told = json.loads(json.dumps(report.as_json()))
     assert [check["name"] for check in told["checks"]] == [c.name for c in report.checks]
     assert (told["failed"], told["warned"], told["exit"]) == (1, 0, 3)

@@ -6,7 +6,7 @@ import pytest
 
 from protocol.errors import Exit
 from site_node.doctor import machine
-from site_node.doctor.check import Status
+from site_node.doctor.check import Status, ok
 from site_node.doctor.machine import BASE_BYTES, LEAST_DISK_BYTES, ROW_BYTES, RUN_BYTES
 from site_node.folder import state_folder
 
@@ -68,11 +68,10 @@ def test_no_state(tmp_path: Path) -> None:
 
 
 def test_a_node_that_runs_holds_its_lock(state: Path) -> None:
-    assert machine.node(state).check.told == "never started yet"
+    assert machine.node(state).told == "never started yet"
     with state_folder(state):
-        running = machine.node(state)
-    assert (running.value, running.check.status) == (True, Status.OK)
-    assert machine.node(state).value is False
+        assert machine.node(state) == ok("Node", "running")
+    assert machine.node(state).told == "not running"
     with state_folder(state):  # looking has not left a lock behind
         pass
 

@@ -187,9 +187,9 @@ def test_before_joining_nobody_is_believed(certify: Certify) -> None:
 # ---- Through a proxy ----
 
 
-def through(handle: Handler, login: str = "", **more: float) -> dict[str, Check]:
+def through(handle: Handler, login: str = "", seconds: float = 5.0) -> dict[str, Check]:
     with server(handle) as box:
-        return walked(Way(Endpoint("coordinator.example", 443), Proxy(box, login)), **more)
+        return walked(Way(Endpoint("coordinator.example", 443), Proxy(box, login)), seconds=seconds)
 
 
 def test_a_proxy_that_lets_us_through(certify: Certify, trusted: Trust) -> None:

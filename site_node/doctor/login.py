@@ -1,0 +1,29 @@
+"""Logs in once with this hospital's own key, and leaves at once.
+
+No session begins or ends by it, so a node that is running is not disturbed.
+"""
+
+from datetime import datetime
+from importlib.metadata import version
+
+from protocol.governance.federation import Federation
+from site_node.carriers.grpc import visit
+from site_node.carriers.session import Credentials
+from site_node.config import SiteConfig
+from site_node.doctor.handshake import Trust
+from site_node.doctor.way import way_of
+from site_node.folder import StateFolder
+
+
+def log_in(config: SiteConfig, federation: Federation, trust: Trust, seconds: float) -> datetime:
+    """Log in to the federation's coordinator within some seconds, and give its clock's time in UTC.
+
+    Raises
+    ------
+    FederationError
+        If the key is missing or open to others, or the login does not come to its end.
+    """
+    folder = StateFolder(config.state)
+    seed = folder.seed(folder.identity)
+    me = Credentials(config.site, seed, federation.coordinator, version("riskset"))
+    return visit(way_of(config), trust, me, seconds)
