@@ -7,6 +7,7 @@ import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -82,10 +83,21 @@ def sniff(path: Path) -> Sniffed:
         names.extend(header)
         return {str(at): at for at in range(len(header))}
 
-    block = next(iter(read_blocks(path, everything, block_bytes=SAMPLE_BYTES, dialect=dialect)), {})
-    columns = tuple(block[str(at)] for at in range(len(names))) if block else ()
+    # Two blocks, since a last line that is left open comes as a block of its own.
+    blocks = list(islice(read_blocks(path, everything, (), SAMPLE_BYTES, dialect), 2))
+    columns = tuple(_joined([block[str(at)] for block in blocks]) for at in range(len(names)))
     _require_names(path, names, columns)
     return Sniffed(dialect, _marked(sample), sure, tuple(names), columns)
+
+
+def _joined(parts: Sequence[Column]) -> Column:
+    """Put parts of a column one below the other."""
+    places: dict[str, int] = {}
+    codes = [
+        np.array([places.setdefault(text, len(places)) for text in part.spellings])[part.codes]
+        for part in parts
+    ]
+    return Column(list(places), np.concatenate([np.empty(0, np.intp), *codes]))
 
 
 def _require_names(path: Path, header: Sequence[str], columns: Sequence[Column]) -> None:
@@ -155,9 +167,10 @@ def decimal_signs(columns: Iterable[Column]) -> set[str]:
 
 
 def share_of_numbers(column: Column) -> float:
-    """Tell which share of the different spellings are numbers; words for missing ones are few."""
+    """Tell which share of the different spellings are numbers; an empty column may be anything."""
     points, commas, whole, other = _kinds(column)
-    return (points + commas + whole) / max(1, points + commas + whole + other)
+    numbers = points + commas + whole
+    return numbers / (numbers + other) if numbers + other else 1.0
 
 
 def _kinds(column: Column) -> tuple[int, int, int, int]:
