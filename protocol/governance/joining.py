@@ -8,6 +8,7 @@ import hmac
 from dataclasses import dataclass
 
 from protocol.canonical import DIGEST_SIZE, SUITE, digest, lp
+from protocol.errors import Exit
 from protocol.governance.federation import Federation
 from protocol.governance.identity import require_signed, sign
 from protocol.governance.invitation import Denial, InvitationError
@@ -17,6 +18,15 @@ from protocol.governance.tls import CertificateError, issued_by, leaf_fingerprin
 from protocol.ids import SiteId, site_id
 
 MAX_NAME = 200
+
+
+class InterceptedError(InvitationError):
+    """The other end saw something else, or guesses at the code: somebody may be in between."""
+
+    exit = Exit.TAMPERING
+
+    def __init__(self) -> None:
+        super().__init__(Denial.CODE)
 
 
 @dataclass(frozen=True)
@@ -71,7 +81,7 @@ class Handshake:
 
         Raises
         ------
-        InvitationError
+        InterceptedError
             If the code is another: somebody in the middle, or a guess.
         """
         self._require(code, self.centre_code(secret))
@@ -85,7 +95,7 @@ class Handshake:
 
         Raises
         ------
-        InvitationError
+        InterceptedError
             If the code is another: somebody in the middle, or a guess.
         SignatureError
             If the identity key did not sign.
@@ -119,7 +129,7 @@ class Handshake:
     @staticmethod
     def _require(code: bytes, expected: bytes) -> None:
         if not hmac.compare_digest(code, expected):
-            raise InvitationError(Denial.CODE)
+            raise InterceptedError
 
 
 def trust(seen: Handshake, secret: bytes, code: bytes, leaf: bytes) -> Federation:
@@ -130,7 +140,7 @@ def trust(seen: Handshake, secret: bytes, code: bytes, leaf: bytes) -> Federatio
 
     Raises
     ------
-    InvitationError
+    InterceptedError
         If the centre does not know the invitation, or saw something else; found before the file
         is read.
     TrustError, CertificateError

@@ -79,7 +79,8 @@ def make_server_certificate(
     Raises
     ------
     ValueError
-        If there is no host, the secret has not 32 bytes, or `now` has no time zone.
+        If there is no host or one is not ASCII, the secret has not 32 bytes, or `now` has no time
+        zone.
     CertificateError
         If the authority's parts are no key and certificate that belong together.
     """

@@ -4,6 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given as drawn
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from protocol.governance.chain import (
     MAX_VERSIONS,
@@ -123,6 +126,22 @@ def test_signatures_come_before_reading() -> None:
         verify([SignedRoster(b"{", ())])
     with pytest.raises(RosterError, match="no roster"):
         verify([signed_bytes(b"{")])
+
+
+@drawn(st.integers(0, 2), st.data())
+@settings(max_examples=60, deadline=None)
+def test_no_bit_of_what_is_signed_can_change(place: int, data: st.DataObject) -> None:
+    given = signed(*THREE)
+    payload, ((one, by_one), (two, by_two)) = given[place].payload, given[place].signatures
+    parts = [payload, one, by_one, two, by_two]
+    part = data.draw(st.integers(0, 4))
+    bit = data.draw(st.integers(0, 8 * len(parts[part]) - 1))
+    number = int.from_bytes(parts[part], "big") ^ 1 << bit
+    parts[part] = number.to_bytes(len(parts[part]), "big")
+    pairs = ((parts[1], parts[2]), (parts[3], parts[4]))
+    given[place] = SignedRoster(parts[0], pairs)
+    with pytest.raises(SignatureError):
+        verify(given)
 
 
 # --- order of versions ----------------------------------------------------------------------------

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from protocol.errors import Exit
 from protocol.governance.federation import Federation, TrustError
 from protocol.governance.identity import SignatureError, identity_public
 from protocol.governance.invitation import SECRET_SIZE, Denial, Invitation, InvitationError
-from protocol.governance.joining import Handshake, trust
+from protocol.governance.joining import Handshake, InterceptedError, trust
 from protocol.governance.tls import (
     CertificateError,
     leaf_fingerprint,
@@ -60,12 +61,13 @@ MIDDLE: list[dict[str, Any]] = [
 def test_somebody_in_the_middle_fails_on_both_sides(changed: dict[str, Any]) -> None:
     """Each end makes its code over what it saw; what was exchanged in between shows."""
     hospital, centre = SEEN, replace(SEEN, **changed)
-    with pytest.raises(InvitationError) as caught:
+    with pytest.raises(InterceptedError) as caught:
         hospital.require_centre(SECRET, centre.centre_code(SECRET))
     assert caught.value.denial is Denial.CODE
-    with pytest.raises(InvitationError) as caught:
+    with pytest.raises(InterceptedError):
         centre.require_site(SECRET, hospital.site_code(SECRET), hospital.prove(seed("basel")))
     assert caught.value.denial is Denial.CODE
+    assert caught.value.exit is Exit.TAMPERING
 
 
 def test_the_middle_cannot_make_codes_for_what_it_changed() -> None:
@@ -74,21 +76,21 @@ def test_the_middle_cannot_make_codes_for_what_it_changed() -> None:
     heard = SEEN.centre_code(SECRET), SEEN.site_code(SECRET)
     guessed = theirs.centre_code(bytes(SECRET_SIZE)), b"", bytes(32), theirs.digest
     for code in (*heard, *guessed):
-        with pytest.raises(InvitationError):
+        with pytest.raises(InterceptedError):
             trust(theirs, SECRET, code, FALSE_LEAF)
 
 
 def test_neither_side_can_send_back_the_others_code() -> None:
-    with pytest.raises(InvitationError):
+    with pytest.raises(InterceptedError):
         SEEN.require_site(SECRET, SEEN.centre_code(SECRET), SEEN.prove(seed("basel")))
-    with pytest.raises(InvitationError):
+    with pytest.raises(InterceptedError):
         SEEN.require_centre(SECRET, SEEN.site_code(SECRET))
 
 
 def test_the_code_comes_before_the_file() -> None:
     """What is no federation is not read before its sender is known."""
     strange = replace(SEEN, federation=b"{")
-    with pytest.raises(InvitationError):
+    with pytest.raises(InterceptedError):
         trust(strange, SECRET, bytes(32), LEAF)
     with pytest.raises(TrustError):
         trust(strange, SECRET, strange.centre_code(SECRET), LEAF)

@@ -68,6 +68,7 @@ def handshake(authority: bytes, host: str, folder: Path) -> ssl.SSLObject:
     server.load_cert_chain(file)
     client = ssl.create_default_context(cadata=authority.decode())
     client.minimum_version = ssl.TLSVersion.TLSv1_3
+    client.verify_flags |= ssl.VERIFY_X509_STRICT  # as Python from 3.13 on does by itself
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     near = client.wrap_bio(to_client, to_server, server_hostname=host)
     far = server.wrap_bio(to_server, to_client, server_side=True)
@@ -128,6 +129,8 @@ def test_the_key_has_to_be_the_authoritys(key: bytes) -> None:
 def test_slips_of_the_caller() -> None:
     with pytest.raises(ValueError, match="host"):
         make_server_certificate((CA_KEY, CA), [], seed("server"), NOW)
+    with pytest.raises(ValueError, match="A-label"):
+        make_server_certificate((CA_KEY, CA), ["zürich.example.org"], seed("server"), NOW)
     with pytest.raises(ValueError, match="32 secret bytes"):
         make_authority("x", b"short", NOW)
     with pytest.raises(ValueError, match="zone"):
