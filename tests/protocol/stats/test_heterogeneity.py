@@ -1,12 +1,22 @@
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
 
 from protocol.stats import linear
-from protocol.stats.heterogeneity import effects, one_shot, treated_as_predicted
+from protocol.stats.heterogeneity import (
+    Effects,
+    EffectSums,
+    effects,
+    one_shot,
+    random_effects,
+    reml_step,
+    treated_as_predicted,
+)
 
 
 def test_one_shot_by_hand() -> None:
@@ -66,3 +76,53 @@ def test_effects_of_one() -> None:
     found = effects(1, 4.0, 16.0, 2.0, 1.0)
     assert (found.estimate, found.std_error, found.between_variance) == (0.5, 0.5, 0.0)
     assert math.isnan(found.spread.p_value)
+
+
+def effect_sums(between: float, t: Sequence[float], v: Sequence[float]) -> EffectSums:
+    w, y = 1 / (np.array(v) + between), np.array(t)
+    powers = (w, w**2, w**3, w * y, w * y**2, w**2 * y, w**2 * y**2)
+    return EffectSums(between, *(float(power.sum()) for power in powers))
+
+
+def fixed_effects(t: Sequence[float], v: Sequence[float]) -> tuple[Effects, EffectSums]:
+    sums = effect_sums(0.0, t, v)
+    return effects(len(t), sums.w, sums.w2, sums.wt, sums.wt2), sums
+
+
+def test_random_effects_by_hand() -> None:
+    # Effects 0, 1, 2 of variance 1/4: w = 4, Q = 4 * 2 = 8 on 2, variance between
+    # (8 - 2) / (12 - 48/12) = 3/4, so that each weighs 1/(1/4 + 3/4) = 1: mean 1, error 1/sqrt 3.
+    # I^2 = 1 - 2/8 = (3/4) / (3/4 + 2/8).
+    t, v = (0.0, 1.0, 2.0), (0.25,) * 3
+    fixed, sums = fixed_effects(t, v)
+    assert fixed.between_variance == pytest.approx(0.75)
+    found = random_effects(effect_sums(0.75, t, v), fixed, sums.w2)
+    assert (found.estimate, found.std_error) == pytest.approx((1.0, 3**-0.5))
+    assert found.inconsistency == pytest.approx(fixed.inconsistency) == pytest.approx(0.75)
+
+
+def test_restricted_likelihood_has_its_maximum_there() -> None:
+    t, v = (-0.9, 0.3, 0.1, 1.4, -0.2, 0.8), (0.05, 0.1, 0.2, 0.15, 0.3, 0.08)
+
+    def loss(between: float) -> float:
+        w = 1 / (np.array(v) + between)
+        mean = float((w * t).sum() / w.sum())
+        squares = float((w * (np.array(t) - mean) ** 2).sum())
+        return (squares - float(np.log(w).sum()) + math.log(float(w.sum()))) / 2
+
+    best = minimize_scalar(loss, bounds=(0, 5), method="bounded", options={"xatol": 1e-10})
+    between = 0.0
+    for _ in range(200):
+        between = reml_step(effect_sums(between, t, v))
+    assert between == pytest.approx(best.x, rel=1e-5)
+    fixed, _ = fixed_effects(t, v)
+    assert abs(between - fixed.between_variance) > 1e-3  # it is not the estimate by moments
+
+
+def test_hospitals_that_agree_have_no_variance_between() -> None:
+    t, v = (0.2, 0.21, 0.19), (0.1, 0.2, 0.3)
+    fixed, sums = fixed_effects(t, v)
+    assert reml_step(sums) == 0.0
+    found = random_effects(sums, fixed, sums.w2)
+    assert found.estimate == pytest.approx(fixed.estimate)
+    assert found.inconsistency == 0.0
