@@ -1,0 +1,178 @@
+"""Puts a node together and serves it: folder, ledger, rows, carrier, log, and a clean end.
+
+Everything is checked before anything is dialled, and all that was opened is closed in turn.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from threading import Event as Flag
+from threading import Thread
+from typing import TextIO
+
+from protocol.governance.federation import coordinator_key
+from site_node.carriers import events
+from site_node.carriers.events import Tell
+from site_node.carriers.grpc import SiteCarrier
+from site_node.carriers.session import Credentials
+from site_node.config import SiteConfig, read_config
+from site_node.data.snapshot import load_snapshots
+from site_node.doctor.handshake import Trust, certificates_pem
+from site_node.doctor.way import way_of
+from site_node.folder import StateFolder, UnavailableError, state_folder
+from site_node.ledger import Ledger, utc_now
+from site_node.logs import Event, Level, Log
+from site_node.node import Node, read_federation
+from site_node.past import past_runs
+from site_node.points import Point
+
+TIDY_SECONDS = 3600.0
+"""How often runs whose time is over are looked for while nobody asks anything."""
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A node that is ready, and its way to the coordinator."""
+
+    config: SiteConfig
+    node: Node
+    carrier: SiteCarrier
+    log: Log
+
+    def run(self) -> None:
+        """Serve until the carrier is stopped."""
+        over = Flag()
+        tidying = Thread(target=self._tidy, args=(over,), name="riskset-tidy", daemon=True)
+        tidying.start()
+        try:
+            self.log.say(Event.STARTED, version=version("riskset"))
+            self.carrier.serve()
+        finally:
+            over.set()
+            tidying.join()
+            self.log.say(Event.STOPPED)
+
+    def _tidy(self, over: Flag) -> None:
+        while not over.wait(TIDY_SECONDS):
+            try:
+                self.node.tidy()
+            except UnavailableError as error:
+                self.log.say(Event.FAULT, Level.ERROR, code=error.code, reason=str(error))
+
+
+@contextmanager
+def prepared(
+    config_path: Path, tell: Tell, at: Callable[[Point], None] = lambda _: None
+) -> Iterator[Serving]:
+    """Put a node together from its settings; close everything at the end.
+
+    `tell` hears what becomes of the connection, beside the log. `at` is for tests.
+
+    Raises
+    ------
+    FederationError
+        If settings, state folder, ledger or rows are not as they have to be.
+    """
+    config = read_config(config_path)
+    with ExitStack() as stack:
+        folder = stack.enter_context(state_folder(config.state))
+        federation = read_federation(folder)
+        log = Log(stack.enter_context(_stream(config)), utc_now, config.log_level)
+        ledger = stack.enter_context(closing(Ledger.open(folder.ledger, folder.head)))
+        data = load_snapshots(config, folder.seed(folder.secret))
+        node = Node(config, folder, ledger, data, now=utc_now, random=os.urandom, at=at, log=log)
+        further = certificates_pem(_bytes(config.ca)) if config.ca else ""
+        carrier = SiteCarrier(
+            way_of(config),
+            Trust(federation.ca_certificate, further),
+            lambda: credentials(config, folder, ledger),
+            node.handle,
+            tell=_telling(log, tell),
+            at=at,
+            now=utc_now,
+            message_bytes=config.message_mb << 20,
+        )
+        yield Serving(config, node, carrier, log)
+
+
+def credentials(config: SiteConfig, folder: StateFolder, ledger: Ledger) -> Credentials:
+    """Say who dials, and which coordinator's key it goes by: that of the newest roster seen."""
+    newest = max(past_runs(ledger).newest.values(), key=lambda r: r.not_before, default=None)
+    key = coordinator_key(read_federation(folder), newest)
+    return Credentials(config.site, folder.seed(folder.identity), key, version("riskset"))
+
+
+@contextmanager
+def ending_by_signal(stop: Callable[[], None]) -> Iterator[None]:
+    """Let SIGTERM and Ctrl-C end the node cleanly while the block lasts."""
+    before = {
+        number: signal.signal(number, lambda *_: stop())
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _stream(config: SiteConfig) -> Iterator[TextIO]:
+    if config.log_file is None:
+        yield sys.stderr
+        return
+    try:
+        file = config.log_file.open("a", encoding="utf-8")
+    except OSError as error:
+        raise UnavailableError(
+            f"{config.log_file}: {(error.strerror or 'cannot be written').lower()}"
+        ) from None
+    with file:
+        yield file
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UnavailableError(
+            f"{path}: {(error.strerror or 'cannot be read').lower()}",
+            "name the file of certificates under [coordinator] ca, or leave the key out",
+        ) from None
+
+
+def _telling(log: Log, tell: Tell) -> Tell:
+    """Write what becomes of the connection into the log, and pass it on."""
+
+    def told(event: events.Event) -> None:
+        _write(log, event)
+        tell(event)
+
+    return told
+
+
+def _write(log: Log, event: events.Event) -> None:
+    match event:
+        case events.Connected(office, software, skew):
+            seconds = round(skew.total_seconds(), 1)
+            log.say(Event.CONNECTED, peer=office, version=software, seconds=seconds)
+        case events.Down(error, seconds, _):
+            log.say(
+                Event.UNREACHABLE,
+                Level.WARNING,
+                code=error.code,
+                reason=str(error),
+                seconds=round(seconds, 1),
+            )
+        case events.Warned(error):
+            log.say(Event.FAULT, Level.WARNING, code=error.code, reason=str(error))
+        case events.Faulty(error):
+            # Its text could hold anything; its kind does not.
+            log.say(Event.FAULT, Level.ERROR, code="internal", reason=type(error).__name__)
+        case events.Stopping():
+            log.say(Event.DISCONNECTED)
