@@ -8,6 +8,9 @@ from protocol.errors import Exit, FederationError, ProblemsError
 
 T = TypeVar("T")
 
+MOST_PROBLEMS = 4
+"""A file with more of them is better looked at by the command that reads it."""
+
 
 class Status(StrEnum):
     """How a check ended."""
@@ -66,13 +69,18 @@ def not_tried(name: str, because: str) -> Check:
 
 
 def refused(name: str, error: FederationError, why: str) -> Check:
-    """Turn an error into a failed check, with the first of its problems and their number."""
-    told, fix, code = str(error), error.fix, error.code
-    if isinstance(error, ProblemsError) and error.problems:
-        first, *others = error.problems
-        told = f"{error.subject}: {first}"
-        if others:
-            told += f"; and {len(others)} more"
-        fix = first.fix
+    """Turn an error into a failed check, with the first of its problems."""
+    told, fix = str(error), error.fix
+    if isinstance(error, ProblemsError):
+        told, fix = _problems(error)
     exit_ = error.exit if error.exit is not Exit.OK else Exit.CHECK_FAILED
-    return fail(name, told, why, fix, code, exit_=exit_)
+    return fail(name, told, why, fix, error.code, exit_=exit_)
+
+
+def _problems(error: ProblemsError) -> tuple[str, str]:
+    """Say the first problems of a file as what was found, and as what to do."""
+    shown = error.problems[:MOST_PROBLEMS]
+    found = [p.rule if p.where == "the file" else f"{p.where} {p.rule}" for p in shown]
+    if more := len(error.problems) - len(shown):
+        found.append(f"and {more} more")
+    return f"{error.subject}: {'; '.join(found)}", "; ".join(dict.fromkeys(p.fix for p in shown))

@@ -16,7 +16,7 @@ from site_node.doctor.lookup import Patience
 from site_node.doctor.network import NETWORK_SECONDS, Login, Walk, network_checks
 from site_node.doctor.report import Report
 from site_node.doctor.trust import authorities, federation, known_sites
-from site_node.doctor.way import way_of
+from site_node.doctor.way import Way, way_of
 
 SETTINGS, CERTIFICATES = "Settings", "Certificates"
 
@@ -40,6 +40,7 @@ def examine(
     here = here or machine.this_machine()
     try:
         config = read_config(config_path)
+        way = way_of(config)
     except FederationError as error:
         why = "Without settings, nothing else is known that could be looked at."
         return Report(str(config_path), (machine.software(), refused(SETTINGS, error, why)), ())
@@ -48,7 +49,7 @@ def examine(
     patience = Patience.of(network_seconds)
     with ThreadPoolExecutor(1) as beside:
         visit = _login(config, joined.value, trusted, log_in)
-        walk = Walk(way_of(config), trusted, now, visit, patience)
+        walk = Walk(way, trusted, now, visit, patience)
         network = beside.submit(network_checks, walk)
         local = [
             machine.software(),
@@ -60,11 +61,10 @@ def examine(
             *data_checks(config.plans),
             *_memory(config, here),
         ]
-        return _report(config, local, network.result())
+        return _report(config, way, local, network.result())
 
 
-def _report(config: SiteConfig, local: list[Check], network: list[Check]) -> Report:
-    way = way_of(config)
+def _report(config: SiteConfig, way: Way, local: list[Check], network: list[Check]) -> Report:
     title = f"{config.name} ({config.site}) and its way to {way.coordinator}"
     proxy = str(way.proxy.endpoint) if way.proxy else ""
     return Report(title, tuple(local), tuple(network), str(way.coordinator), proxy)

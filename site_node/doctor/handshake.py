@@ -79,7 +79,10 @@ def look(dial: Dial, host: str, trust: Trust | None) -> Handshake:
     ------
     OSError
         If the connection breaks, or what answers speaks no TLS (`ssl.SSLError`).
+    ValueError
+        If the host is no name that there could be.
     """
+    host.encode("idna")  # Python's TLS finds out too late, and leaves a socket open
     verdict = -1
     if trust is not None:
         try:
@@ -88,7 +91,7 @@ def look(dial: Dial, host: str, trust: Trust | None) -> Handshake:
             verdict = error.verify_code
     try:
         return _shake(dial, host, _pinned(_unverified(dial, host)), verdict)
-    except OSError:  # another certificate at another try, or one that reads badly
+    except (OSError, ValueError):  # another certificate at another try, or one that reads badly
         if trust is None:
             raise
         return Handshake(verdict)

@@ -151,7 +151,7 @@ def _resolved(endpoint: Endpoint, peers: Sequence[Peer]) -> str:
 def _no_resolver(endpoint: Endpoint, seconds: float) -> Check:
     return fail(
         NAME,
-        f"no answer for {endpoint.host} within {seconds:.0f} s",
+        f"no answer for {endpoint.host} within {seconds:.2g} s",
         "The name servers that this computer asks do not answer.",
         "ask IT whether this computer may use the hospital's name servers",
         "name-timeout",
@@ -175,7 +175,7 @@ def _unknown_name(endpoint: Endpoint) -> Check:
 def _silent(endpoint: Endpoint, seconds: float) -> Check:
     return fail(
         CONNECTION,
-        f"{endpoint} gives no answer within {seconds:.0f} s",
+        f"{endpoint} gives no answer within {seconds:.2g} s",
         "A firewall drops what is sent there.",
         f'ask IT: "please allow outbound TCP to {endpoint}, or tell us the proxy"',
         "tcp-timeout",

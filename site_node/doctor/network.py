@@ -1,5 +1,6 @@
 """Walks the way to the coordinator, step by step; what hangs on a failed step is not tried."""
 
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -126,7 +127,11 @@ def _secure(walk: Walk, peer: Peer) -> list[Check]:
     shake: Handshake | OSError
     try:
         shake = look(lambda: _dial(walk, peer), walk.way.coordinator.host, walk.trust)
-    except OSError as error:  # an SSLError too
+    except ssl.SSLError as error:
+        shake = error
+    except ValueError:  # a host or a certificate that Python's TLS does not take
+        shake = ssl.SSLError()
+    except OSError as error:
         shake = error
     return tls_checks(walk.way.coordinator, shake, walk.trust, walk.now())
 

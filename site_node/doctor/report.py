@@ -65,7 +65,8 @@ class Report:
         It says nothing of this hospital's data, files, keys or people.
         """
         lines = _needs(self.coordinator, self.proxy)
-        lines += ["", "Found from this computer:", ""]
+        if self.network:
+            lines += ["", "Found from this computer:", ""]
         for check in self.network:
             lines += _lines(check)
         return "\n".join(lines) + "\n"

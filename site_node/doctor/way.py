@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
+from protocol.errors import Problem, ProblemsError
 from site_node.config import SiteConfig
 from site_node.doctor.lookup import Endpoint
 from site_node.doctor.proxy import Proxy
@@ -22,7 +23,13 @@ class Way:
 
 
 def way_of(config: SiteConfig) -> Way:
-    """Read the addresses of the settings, which were checked when they were read."""
+    """Read the addresses of the settings.
+
+    Raises
+    ------
+    ProblemsError
+        If the proxy's has no port that there could be.
+    """
     coordinator = urlsplit(f"//{config.address}")
     return Way(
         Endpoint(coordinator.hostname or "", coordinator.port or 0),
@@ -31,6 +38,12 @@ def way_of(config: SiteConfig) -> Way:
 
 
 def _proxy(url: str) -> Proxy:
-    said = urlsplit(url)
+    try:
+        said = urlsplit(url)
+        endpoint = Endpoint(said.hostname or "", said.port or 0)
+    except ValueError:
+        rule = "is no address of an HTTP proxy"
+        fix = "write it as http://proxy.example.org:3128"
+        raise ProblemsError("the settings", [Problem("coordinator.proxy", rule, fix)]) from None
     login = f"{unquote(said.username)}:{unquote(said.password or '')}" if said.username else ""
-    return Proxy(Endpoint(said.hostname or "", said.port or 0), login)
+    return Proxy(endpoint, login)

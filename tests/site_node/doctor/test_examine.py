@@ -53,6 +53,21 @@ def test_settings_that_cannot_be_read(tmp_path: Path) -> None:
     assert "no address is known" in report.for_it()
 
 
+@pytest.mark.parametrize("proxy", ["http://proxy:99999", "http://[proxy:1"])
+def test_a_proxy_that_cannot_be_one(proxy: str, settings: Settings) -> None:
+    report = examine(settings("coordinator.example:443", proxy), now, logged_in)
+    assert codes(report) == ["invalid-input"]
+    assert "http://proxy.example.org:3128" in report.as_text()
+
+
+def test_all_problems_of_the_settings_are_told(settings: Settings, tmp_path: Path) -> None:
+    path = settings("coordinator.example:443")
+    path.write_text(path.read_text(encoding="utf-8").replace("name =", "nme ="), encoding="utf-8")
+    (check,) = [check for check in examine(path, now).checks if check.code]
+    assert "name is missing; nme is no key of site.toml" in check.told
+    assert "did you mean 'name'?" in check.fix
+
+
 def test_a_hospital_that_has_not_joined(
     settings: Settings, coordinator: Endpoint, roomy: Machine
 ) -> None:

@@ -220,6 +220,12 @@ def test_a_proxy_that_does_not(answer: str, code: str) -> None:
     assert found["Secure connection"].told == "not tried, because of 'Proxy' above"
 
 
+def test_a_host_that_tls_does_not_take(trusted: Trust) -> None:
+    with server(says("HTTP/1.1 200 OK\r\n\r\n")) as box:
+        found = walked(Way(Endpoint("a" * 64 + ".example", 443), Proxy(box)), trusted)
+    assert failed(found).code == "tls-none"
+
+
 def test_a_proxy_that_hangs() -> None:
     assert failed(through(silent, seconds=0.4)).code == "proxy-silent"
 
