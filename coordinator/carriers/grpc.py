@@ -8,14 +8,14 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from queue import Empty, SimpleQueue
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import grpc
 
@@ -212,7 +212,6 @@ class GrpcServer:
         self._loop = asyncio.get_running_loop()
         self._started.set_result(port)
         await self._end.wait()
-        self._board.close()
         await server.stop(grace=_GRACE_SECONDS)
 
     def _bound(self) -> tuple[grpc.aio.Server, int]:
@@ -249,10 +248,11 @@ class GrpcServer:
             no = denied(why, self._software)
             await last_word(stream, pb.FromCentre(denied=no))
 
-    async def _ended(self, stream: Stream, work: Awaitable[None]) -> str | None:
+    async def _ended(self, stream: Stream, work: Coroutine[Any, Any, None]) -> str | None:
         """Serve a stream to its end, and give the code of why this side ends it, if it does."""
         try:
-            await work
+            if not await self._unless_closing(work):
+                return Denial.CLOSING
         except DeniedError as no:
             return no.why
         except InvitationError as no:
@@ -266,6 +266,20 @@ class GrpcServer:
             log.exception("a stream from %s ends by a fault of ours", stream.peer)
             return Denial.FAULT
         return None
+
+    async def _unless_closing(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Do work to its end, or to the closing of the port; say whether it came to its own."""
+        doing = asyncio.ensure_future(work)
+        closing = asyncio.ensure_future(self._end.wait())
+        try:
+            await asyncio.wait((doing, closing), return_when=asyncio.FIRST_COMPLETED)
+            if doing.done():
+                doing.result()
+            return doing.done()
+        finally:
+            for task in (doing, closing):
+                task.cancel()
+            await asyncio.gather(doing, closing, return_exceptions=True)
 
     async def _hospital(self, stream: Stream) -> None:
         with self._door.opened(stream.peer):
@@ -283,6 +297,8 @@ class GrpcServer:
             session.left = session.left or no.why
             raise
         finally:
+            if self._stopping.is_set():
+                session.left = session.left or Denial.CLOSING
             if self._board.release(session):
                 self._tell(self._hooks.presence, _presence(session, connected=False))
 

@@ -80,7 +80,7 @@ class Session:
         Raises
         ------
         DeniedError
-            If this end ends it: the server closes, or another session replaces this one.
+            If another session replaces this one.
         MessageError
             If the hospital breaks the protocol.
         """
@@ -211,8 +211,3 @@ class Switchboard:
             return False
         del self._sessions[session.site]
         return True
-
-    def close(self) -> None:
-        """End all sessions."""
-        for session in self._sessions.values():
-            session.end(Denial.CLOSING)

@@ -1,0 +1,180 @@
+"""A coordinator's port and hospitals that dial it, on this machine, with TLS in earnest."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any, Generic, TypeVar
+
+from coordinator.carriers.door import Alarm
+from coordinator.carriers.grpc import GrpcServer, Hooks, Presence, Tls
+from protocol.canonical import digest
+from protocol.governance.identity import identity_public
+from protocol.governance.tls import certificate_der, make_authority, make_server_certificate
+from protocol.ids import SiteId, site_id
+from site_node.carriers.events import Connected, Event
+from site_node.carriers.grpc import SiteCarrier
+from site_node.carriers.session import Credentials
+from site_node.carriers.worker import Handle
+from site_node.doctor.handshake import Trust
+from site_node.doctor.lookup import Endpoint
+from site_node.doctor.way import Way
+from site_node.points import Point
+
+T = TypeVar("T")
+
+SITES = tuple(site_id(f"H{number}") for number in range(1, 8))
+OFFICE = digest("tests", "office")
+NOW = datetime.now(UTC)
+PATIENCE_SECONDS = 20.0
+
+
+def seed(site: str) -> bytes:
+    return digest("tests", "hospital", site)
+
+
+def key_of(site: SiteId) -> bytes | None:
+    return identity_public(seed(site)) if site in SITES else None
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def soon(seconds: float = PATIENCE_SECONDS) -> datetime:
+    return now() + timedelta(seconds=seconds)
+
+
+def never() -> bool:
+    return False
+
+
+@cache
+def authority(name: str = "Seven Hospitals") -> tuple[bytes, bytes]:
+    return make_authority(name, digest("tests", "authority", name), NOW)
+
+
+@cache
+def tls(name: str = "Seven Hospitals", host: str = "127.0.0.1") -> Tls:
+    secret = digest("tests", "server", name)
+    return Tls(*make_server_certificate(authority(name), [host], secret, NOW))
+
+
+def trust(name: str = "Seven Hospitals") -> Trust:
+    return Trust(certificate_der(authority(name)[1]))
+
+
+class Heard(Generic[T]):
+    """What was told, from whichever thread, and a way to wait for it."""
+
+    def __init__(self) -> None:
+        self._all: list[T] = []
+        self._new = threading.Condition()
+
+    def __call__(self, told: T) -> None:
+        with self._new:
+            self._all.append(told)
+            self._new.notify_all()
+
+    @property
+    def all(self) -> tuple[T, ...]:
+        with self._new:
+            return tuple(self._all)
+
+    def until(self, wanted: Callable[[T], bool], count: int = 1) -> T:
+        """Wait for the `count`-th of a kind, and give it."""
+
+        def found() -> list[T]:
+            return [told for told in self._all if wanted(told)]
+
+        with self._new:
+            in_time = self._new.wait_for(lambda: len(found()) >= count, PATIENCE_SECONDS)
+            assert in_time, f"only {self._all}"
+            return found()[count - 1]
+
+    def until_a(self, kind: type[Any], count: int = 1) -> Any:
+        return self.until(lambda told: isinstance(told, kind), count)
+
+
+@dataclass
+class Port:
+    """A server that runs, and what it tells."""
+
+    server: GrpcServer
+    where: Endpoint
+    presence: Heard[Presence] = field(default_factory=Heard)
+    alarms: Heard[Alarm] = field(default_factory=Heard)
+
+    def until_there(self, *sites: SiteId) -> None:
+        for site in sites:
+            self.presence.until(lambda told, site=site: told.site == site and told.connected)
+
+
+@contextmanager
+def port(number: int = 0, **settings: Any) -> Iterator[Port]:
+    """Open a port until the block ends. Settings are `GrpcServer`'s, and `hooks` of `Hooks`."""
+    presence: Heard[Presence] = Heard()
+    alarms: Heard[Alarm] = Heard()
+    hooks = {"identity": key_of, "presence": presence, "alarm": alarms}
+    hooks |= settings.pop("hooks", {})
+    own = settings.pop("tls", None) or tls()
+    listen = f"127.0.0.1:{number}"
+    server = GrpcServer(listen, own, OFFICE, Hooks(**hooks), software="1.0", **settings)
+    where = Endpoint("127.0.0.1", server.start())
+    try:
+        yield Port(server, where, presence, alarms)
+    finally:
+        server.stop()
+
+
+class Dialler:
+    """A hospital's carrier in a thread of its own. `ended` is what `serve` raised, if it did."""
+
+    def __init__(self, site: SiteId, way: Way, handle: Handle, **settings: Any) -> None:
+        self.events: Heard[Event] = Heard()
+        self.points: Heard[Point] = Heard()
+        self.ended: BaseException | None = None
+        me = Credentials(site, seed(site), identity_public(OFFICE), "1.0")
+        given = {"tell": self.events, "at": self.points, "now": now, "draw": lambda: 0.01}
+        given |= settings
+        trusted = given.pop("trust", None) or trust()
+        who = given.pop("me", me)
+        self.carrier = SiteCarrier(way, trusted, lambda: who, handle, **given)
+        self._thread = threading.Thread(target=self._serve)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def join(self, seconds: float | None = None) -> bool:
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def stop(self) -> None:
+        self.carrier.stop()
+        self._thread.join()
+
+    def until_connected(self, count: int = 1) -> Connected:
+        connected: Connected = self.events.until_a(Connected, count)
+        return connected
+
+    def _serve(self) -> None:
+        try:
+            self.carrier.serve()
+        except BaseException as error:
+            self.ended = error
+
+
+@contextmanager
+def dialling(
+    where: Endpoint | Way, handle: Handle = bytes, site: SiteId = SITES[0], **settings: Any
+) -> Iterator[Dialler]:
+    """Have a hospital dial until the block ends. By default it answers with the request itself."""
+    way = where if isinstance(where, Way) else Way(where)
+    dialler = Dialler(site, way, handle, **settings)
+    dialler.start()
+    try:
+        yield dialler
+    finally:
+        dialler.stop()
