@@ -136,7 +136,10 @@ def _columns(variables: tuple[VariableQuality, ...]) -> str:
 
 def _units(suspicions: tuple[Suspicion, ...]) -> str:
     """Write odd units, with the line of the mapping file that would mend each."""
-    lines = [(s.variable, s.words, f"{s.variable} = {s.factor:.6g}") for s in suspicions]
+    lines = [
+        (s.variable, s.words, f"{s.variable} = {s.factor:.6g}" if s.factor else "-")
+        for s in suspicions
+    ]
     return table(("Unit to look at", "why", "if so, under [units] of the mapping"), lines)
 
 

@@ -8,11 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from protocol.cohort import known
-from protocol.plan.model import Number, Plan
+from protocol.plan.model import Number, Plan, Time
 from site_node.data.check import Reading
 from site_node.data.mapping_model import SiteMapping
-from site_node.data.units import Suspicion, far_from_centre, named_otherwise
-from site_node.data.values import Rule
+from site_node.data.units import (
+    Suspicion,
+    far_from_centre,
+    named_otherwise,
+    time_named_otherwise,
+)
+from site_node.data.values import AnyVariable, Rule
 
 
 @dataclass(frozen=True)
@@ -51,19 +56,29 @@ def _column(mapping: SiteMapping, name: str) -> str:
 
 
 def odd_units(plan: Plan, mapping: SiteMapping, reading: Reading) -> tuple[Suspicion, ...]:
-    """List the numbers that may be in another unit: one suspicion a variable, the surest."""
+    """List the variables that may be in another unit: one suspicion each, the surest."""
     told = {suspicion.variable: suspicion for suspicion in reading.suspicions}
-    numbers = [variable for variable in plan.variables if isinstance(variable, Number)]
     found = (
-        told.get(variable.name) or _suspicion(variable, mapping, reading) for variable in numbers
+        told.get(variable.name) or _suspicion(plan, variable, mapping, reading)
+        for variable in plan.variables
     )
     return tuple(suspicion for suspicion in found if suspicion)
 
 
-def _suspicion(variable: Number, mapping: SiteMapping, reading: Reading) -> Suspicion | None:
-    stated = mapping.units.get(variable.name)
-    if found := named_otherwise(variable, mapping.column(variable.name), stated):
-        return found
+def _suspicion(
+    plan: Plan, variable: AnyVariable, mapping: SiteMapping, reading: Reading
+) -> Suspicion | None:
+    column, stated = mapping.column(variable.name), mapping.units.get(variable.name)
+    match variable:
+        case Number():
+            return named_otherwise(variable, column, stated) or _median(variable, stated, reading)
+        case Time() if variable.name not in mapping.days:
+            return time_named_otherwise(variable, plan.study.time_unit, column, stated)
+        case _:
+            return None
+
+
+def _median(variable: Number, stated: float | None, reading: Reading) -> Suspicion | None:
     values = reading.extract.values[variable.name]
     # Whoever stated a factor has looked at the unit; a few patients have no typical value.
     if stated is not None or np.count_nonzero(~np.isnan(values)) < 10:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from protocol.errors import Problem
-from protocol.plan.model import Number, Plan, Time, levels
+from protocol.plan.model import Binary, Number, Plan, Time, levels
 from site_node.data.mapping_model import SiteMapping
 
 
@@ -48,7 +48,10 @@ def _unknown_variables(mapping: SiteMapping, plan: Plan) -> Iterator[Problem]:
 def _level_problems(mapping: SiteMapping, plan: Plan) -> Iterator[Problem]:
     for name, spellings in mapping.levels.items():
         if name in _names(plan):
-            yield from _spelling_problems(name, spellings, levels(plan.variable(name)))
+            variable = plan.variable(name)
+            yield from _spelling_problems(name, spellings, levels(variable))
+            if isinstance(variable, Binary):
+                yield from _code_problems(name, spellings)
 
 
 def _spelling_problems(
@@ -64,6 +67,15 @@ def _spelling_problems(
         for level in dict.fromkeys(spellings.values())
         if level not in ("", *known)
     ]
+
+
+def _code_problems(name: str, spellings: Mapping[str, str]) -> Iterator[Problem]:
+    """Report 2 for an event where nothing is said of 1, which would be an event as well."""
+    if "1" in spellings or "0" in spellings.values():
+        return
+    for code in (text for text, level in spellings.items() if text.isdigit() and level == "1"):
+        rule = f"both {code!r} and '1' would be read as '1'"
+        yield Problem(f"levels.{name}", rule, 'say what 1 stands for, such as 1 = "0"')
 
 
 def _gap_problems(mapping: SiteMapping, plan: Plan) -> Iterator[Problem]:

@@ -17,7 +17,7 @@ def problem(plan: Plan, found: Violation, suspicion: Suspicion | None = None) ->
     fix = _FIXES[found.rule].format(variable=found.variable)
     if found.variable != PATIENT_ID and found.rule not in _ABSENCE_WORDS:
         rule += f"; the plan takes {_wanted(plan.variable(found.variable))}"
-    if suspicion is not None and found.rule == Rule.OUT_OF_RANGE.words:
+    if suspicion and suspicion.factor and found.rule == Rule.OUT_OF_RANGE.words:
         rule += f"; {suspicion.words}"
         fix = (
             f"if so, say {found.variable} = {suspicion.factor:.6g} under [units] in the mapping "

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
+import numpy as np
+
 from protocol.plan.model import Binary, Category, Number, Plan, Time
 from site_node.data.header import DEFAULT_IDS
 from site_node.data.propose_levels import propose_levels, quoted
@@ -217,11 +219,15 @@ def _factor_lines(
     variable: Number, named: Suspicion | None, counted: Suspicion | None
 ) -> Iterator[str]:
     """State a factor where name and numbers agree on it, and ask where one of them is silent."""
-    if named and counted and abs(named.factor / counted.factor - 1) < 0.01:
-        yield f"{variable.name} = {named.factor:.6g} # to {variable.unit}"
-    elif found := named or counted:
-        yield f"{DECIDE}{variable.name}: {_line(found.words)}"
-        yield f"# {variable.name} = {found.factor:.6g}"
+    found = named or counted
+    if found is None or found.factor is None:
+        return
+    line = f"{variable.name} = {found.factor:.6g}"
+    if named and counted and np.isclose(found.factor, counted.factor or 0, rtol=0.01):
+        yield f"{line} # to {_line(variable.unit)}"
+        return
+    yield f"{DECIDE}{variable.name}: {_line(found.words)}"
+    yield f"# {line}"
 
 
 def _out_of_range(seen: _Seen, variable: Number, name: str) -> Suspicion | None:

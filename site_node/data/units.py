@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.plan.model import Number, Plan
+from protocol.plan.model import Number, Plan, Time
 
 FAR = 8.0
 """How many times a column's median may be off the plan's centre before that is said."""
@@ -56,11 +56,11 @@ _OTHERS = (*_PLAIN, *_CONCENTRATIONS, *_MOLARITIES)
 
 @dataclass(frozen=True)
 class Suspicion:
-    """Why a variable may be in another unit, and the factor that would mend it."""
+    """Why a variable may be in another unit, and the factor that would mend it, if one can."""
 
     variable: str
     words: str
-    factor: float
+    factor: float | None
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,23 @@ def named_otherwise(variable: Number, column: str, stated: float | None) -> Susp
     return Suspicion(variable.name, told, float(wanted))
 
 
+def time_named_otherwise(
+    variable: Time, time_unit: str, column: str, stated: float | None
+) -> Suspicion | None:
+    """Compare the unit in a time's column with the plan's, as `named_otherwise` does."""
+    theirs, ours = unit_of_column(column), parse_unit(time_unit)
+    if stated is not None or not theirs or not ours or theirs.dimension != ours.dimension:
+        return None
+    factor = theirs.size / ours.size
+    if factor == 1:
+        return None
+    told = f"the column's name speaks of a unit of which one is {float(factor):.6g} {time_unit}s"
+    if factor.denominator == 1:
+        return Suspicion(variable.name, told, float(factor))
+    mend = f"; whole {time_unit}s have to be counted in the export, or from dates"
+    return Suspicion(variable.name, told + mend, None)
+
+
 def far_from_centre(variable: Number, median: float) -> Suspicion | None:
     """Compare a column's median with the centre that the plan expects, both of one sign."""
     if not variable.centre or not median / variable.centre > 0:
@@ -149,7 +166,8 @@ def unit_of_column(name: str) -> Unit | None:
         if w.lower() != "per"
     ]
     for text in ("/".join(words[-2:]), _split_concentration(words[-1] if words else "")):
-        if "/" in text and (found := parse_unit(text)):
+        found = parse_unit(text) if "/" in text else None
+        if found and found.dimension.endswith("/volume"):
             return found
     last = words[-1] if words else ""
     return None if last.lower() in _AMBIGUOUS else parse_unit(last)

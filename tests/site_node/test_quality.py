@@ -85,3 +85,25 @@ def test_the_columns_name_is_told_even_where_numbers_fit(write: Write, plan: Pla
     (found,) = odd_units(plan, mapping, inspect_extract(write(text), plan, mapping))
     assert found.factor == pytest.approx(1000)
     assert "one is 1000 ng/mL" in found.words
+
+
+@pytest.mark.parametrize(
+    ("column", "factor", "told"),
+    [
+        ("OS (months)", None, "one is 30.4369 days; whole days have to be counted"),
+        ("OS in weeks", 7.0, "one is 7 days"),
+        ("OS (days)", 0.0, ""),
+        ("OS time", 0.0, ""),
+    ],
+)
+def test_times_in_other_units_are_told_by_the_columns_name(
+    write: Write, plan: Plan, column: str, factor: float | None, told: str
+) -> None:
+    text = table(["4.5"] * 3).replace(",days,", f",{column},", 1)
+    mapping = SiteMapping(columns={"days": column})
+    found = odd_units(plan, mapping, inspect_extract(write(text), plan, mapping))
+    if told:
+        assert found[0].factor == factor
+        assert told in found[0].words
+    else:
+        assert found == ()

@@ -291,3 +291,28 @@ def test_blanks_around_names_are_taken_off_on_request(plan: Plan) -> None:
     assert choose_columns("x.csv", names, plan, trim)["age"] == 1
     with pytest.raises(ProblemsError):
         choose_columns("x.csv", names, plan, SiteMapping())
+
+
+@pytest.mark.parametrize(
+    ("table", "fine"),
+    [
+        ('2 = "1"', False),
+        ('2 = "1"\n9 = ""', False),
+        ('2 = "1"\n1 = "0"', True),
+        ('2 = "0"', True),
+        ('2 = "1"\n0 = "0"', True),
+        ('tot = "1"', True),
+        ('9 = ""', True),
+    ],
+)
+def test_two_codes_of_one_event_have_to_be_meant(
+    plan: Plan, tmp_path: Path, table: str, fine: bool
+) -> None:
+    text = f"[levels.dead]\n{table}\n"
+    if fine:
+        (tmp_path / "mapping.toml").write_text(text, encoding="utf-8")
+        assert read_mapping(tmp_path / "mapping.toml", plan).levels["dead"]
+    else:
+        ((where, rule, fix),) = problems(text, plan, tmp_path)
+        assert (where, rule) == ("levels.dead", "both '2' and '1' would be read as '1'")
+        assert "say what 1 stands for" in fix
