@@ -57,7 +57,7 @@ def examine(
             *_state(config, here),
             joined.check,
             *wrong,
-            known_sites(config.site, tuple(config.known_sites), config.min_known_sites),
+            known_sites(config.site, config.known_sites, config.min_known_sites),
             *data_checks(config.plans),
             *_memory(config, here),
         ]

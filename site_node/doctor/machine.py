@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -93,16 +94,18 @@ def software(package: str = "riskset") -> Check:
 
 def key_files(state: Path, user: int) -> Check:
     """Look whether anybody but the node's account may read its keys. No key is opened."""
-    folder = StateFolder(state)
     try:
-        wrong = [*_too_open(state, FOLDER_MODE), *_open_files(folder)]
-        strange = [path for path in _private(folder) if path.stat().st_uid != user]
-    except OSError:
+        found = [_mode(state, FOLDER_MODE), *_files(StateFolder(state))]
+    except FileNotFoundError:
         return _no_folder(state)
+    except OSError:
+        return _closed_folder(state)
+    wrong = [one for one in found if one.mode & ~one.most]
+    strange = [one.path for one in found if one.owner != user]
     if wrong:
-        told = f"others may read or write {_listed([path for path, _ in wrong])}"
+        told = f"others may read or write {_listed([one.path for one in wrong])}"
         why = "Whoever reads these keys can answer as this hospital, and undo its masks."
-        fix = "; ".join(f"chmod {mode:o} {path}" for path, mode in wrong)
+        fix = "; ".join(f"chmod {one.most:o} {one.path}" for one in wrong)
         return fail(KEYS, told, why, fix, "key-mode")
     if strange:
         told = f"{_listed(strange)} belong to another account"
@@ -197,23 +200,28 @@ def _unfit(requirement: Requirement) -> str | None:
     return f"{requirement.name} {found} is not {requirement.specifier}"
 
 
-def _private(folder: StateFolder) -> Iterator[Path]:
-    files = (folder.identity, folder.secret, folder.federation, folder.ledger)
-    yield folder.path
-    yield from (file for file in files if file.exists())
-    if folder.runs.exists():
-        yield folder.runs
-        yield from sorted(folder.runs.iterdir())
+@dataclass(frozen=True)
+class _Mode:
+    """A file's owner and mode, and the most that its mode may be."""
+
+    path: Path
+    owner: int
+    mode: int
+    most: int
 
 
-def _open_files(folder: StateFolder) -> Iterator[tuple[Path, int]]:
-    for path in list(_private(folder))[1:]:
-        yield from _too_open(path, FOLDER_MODE if path == folder.runs else FILE_MODE)
+def _mode(path: Path, most: int) -> _Mode:
+    found = path.stat()
+    return _Mode(path, found.st_uid, S_IMODE(found.st_mode), most)
 
 
-def _too_open(path: Path, mode: int) -> Iterator[tuple[Path, int]]:
-    if S_IMODE(path.stat().st_mode) & ~mode:
-        yield path, mode
+def _files(folder: StateFolder) -> Iterator[_Mode]:
+    """Look at what is there; a node that runs makes and deletes keys meanwhile."""
+    keys = sorted(folder.runs.iterdir()) if folder.runs.exists() else []
+    files = (folder.identity, folder.secret, folder.federation, folder.ledger, *keys)
+    for path, most in [(folder.runs, FOLDER_MODE), *((file, FILE_MODE) for file in files)]:
+        with suppress(FileNotFoundError):
+            yield _mode(path, most)
 
 
 def _listed(paths: list[Path]) -> str:
@@ -221,11 +229,13 @@ def _listed(paths: list[Path]) -> str:
     return shown if len(paths) <= 3 else f"{shown} and {len(paths) - 3} more"
 
 
+def _closed_folder(state: Path) -> Check:
+    told, why = f"{state} may not be entered", "The node keeps its keys and its ledger there."
+    fix = "run as the account of the node, or give the folder to this one"
+    return fail(KEYS, told, why, fix, "state-unreadable", exit_=Exit.USAGE)
+
+
 def _no_folder(state: Path) -> Check:
-    if state.exists():
-        told, why = f"{state} may not be entered", "The node keeps its keys and its ledger there."
-        fix = "run as the account of the node, or give the folder to this one"
-        return fail(KEYS, told, why, fix, "state-unreadable", exit_=Exit.USAGE)
     told, why = f"{state} is not there", "Keys are made on this computer when a hospital joins."
     fix = "join first: riskset-site join; or say in the settings where the node's state lies"
     return fail(KEYS, told, why, fix, "state-missing", exit_=Exit.USAGE)

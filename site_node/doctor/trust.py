@@ -1,11 +1,13 @@
 """Looks at what a hospital trusts: its federation's file, and the other hospitals it knows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from protocol.errors import FederationError
 from protocol.governance.federation import Federation
 from protocol.governance.tls import CertificateError
+from protocol.ids import SiteId
+from protocol.words import ENGLISH
 from site_node.doctor.check import Check, Found, fail, ok, refused
 from site_node.doctor.handshake import Trust, certificates_pem
 from site_node.folder import StateFolder
@@ -52,12 +54,23 @@ def authorities(trusted: Federation | None, further: Path | None) -> Trust | Non
         raise CertificateError(f"{further}: holds no certificates in PEM", _FURTHER) from None
 
 
-def known_sites(site: str, pinned: Sequence[str], least: int) -> Check:
-    """Count the other hospitals whose keys the operator has compared by telephone."""
-    others = sorted({one for one in pinned if one != site})
+def known_sites(site: str, pinned: Mapping[SiteId, str], least: int) -> Check:
+    """Count the other hospitals whose keys the operator has compared by telephone.
+
+    `pinned` has six words by hospital. Whether they are right shows when a roster comes.
+    """
+    others = sorted(one for one in pinned if one != site)
     told = f"{len(others)} of at least {least} other hospitals are pinned"
+    if misheard := [one for one in others if _unlisted(pinned[one])]:
+        return fail(
+            KNOWN,
+            f"{told}; among the words of {misheard[0]}, {_unlisted(pinned[misheard[0]])!r} is none",
+            "Words of keys come from a list of 2,048; this one was misheard or mistyped.",
+            f"telephone {misheard[0]} again, and correct its words under [[known_sites]]",
+            "known-words",
+        )
     if len(others) >= least:
-        return ok(KNOWN, f"{told}: {', '.join(others)}")
+        return ok(KNOWN, f"{told}: {', '.join(others)}" if others else told)
     return fail(
         KNOWN,
         told,
@@ -66,6 +79,13 @@ def known_sites(site: str, pinned: Sequence[str], least: int) -> Check:
         "telephone other hospitals of the study, compare the six words of their keys, and write "
         "them into the settings under [[known_sites]]",
         "known-sites",
+    )
+
+
+def _unlisted(words: str) -> str | None:
+    """Find a word that no key has."""
+    return next(
+        (one for one in words.lower().replace("-", " ").split() if one not in ENGLISH), None
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from protocol.governance.federation import Federation
+from protocol.governance.federation import Federation, party_words
 from protocol.governance.identity import identity_public
 from protocol.governance.tls import certificate_der, make_authority, make_server_certificate
 from protocol.plan.digest import plan_digest
@@ -99,7 +99,7 @@ def settings(tmp_path: Path, state: Path, plan: Plan, corpus: Path) -> Settings:
             "extract": extract.name,
             "plan": str(corpus / "plan.toml"),
             "digest": plan_digest(plan).hex(),
-            "words": "one two three four five six",
+            "words": party_words(bytes(32)),
             **changed,
         }
         through = f'proxy = "{proxy}"' if proxy else ""

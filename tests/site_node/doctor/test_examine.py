@@ -129,6 +129,15 @@ def test_hospitals_that_are_not_known(
     assert codes(examine(path, now, logged_in, roomy)) == ["known-sites"]
 
 
+def test_a_word_that_was_misheard(
+    settings: Settings, coordinator: Endpoint, roomy: Machine
+) -> None:
+    path = settings(coordinator, words="Abandon-ability able about above abcent")
+    (check,) = [check for check in examine(path, now, logged_in, roomy).checks if check.code]
+    assert check.code == "known-words"
+    assert "among the words of H2, 'abcent' is none" in check.told
+
+
 def test_further_certificates_that_are_none(
     settings: Settings, coordinator: Endpoint, roomy: Machine, tmp_path: Path
 ) -> None:

@@ -62,6 +62,22 @@ def test_keys_of_another_account(state: Path) -> None:
     assert machine.key_files(state, state.stat().st_uid + 1).code == "key-owner"
 
 
+def test_a_key_that_a_running_node_has_just_deleted(state: Path) -> None:
+    (state / "runs").mkdir(mode=0o700)
+    (state / "runs" / "00.keys").symlink_to(state / "gone")  # listed, and not there
+    assert machine.key_files(state, state.stat().st_uid).status is Status.OK
+
+
+def test_a_state_folder_that_may_not_be_entered(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(_: Path) -> object:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "stat", closed)
+    assert machine.key_files(state, 0).code == "state-unreadable"
+
+
 def test_no_state(tmp_path: Path) -> None:
     check = machine.key_files(tmp_path / "none", 0)
     assert (check.code, check.exit) == ("state-missing", Exit.USAGE)
