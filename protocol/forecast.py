@@ -12,7 +12,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from protocol.canonical import digest
-from protocol.cohort import Cohort, Extract, enrol
+from protocol.cohort import MISSING_LEVEL, Cohort, Extract, enrol
 from protocol.disclosure import rules
 from protocol.ids import site_id
 from protocol.plan.columns import model_columns
@@ -21,6 +21,8 @@ from protocol.run import Asked, play
 
 MOST_PATIENTS = 2_000
 """More would only take longer: what leaves hardly depends on how many patients there are."""
+SHARE_MISSING = 0.1
+"""Made-up patients who miss a covariate, where the plan imputes."""
 LOTS_OF_ROOM = 4
 """Patients drawn for one expected, so that enough are left after exclusions."""
 
@@ -53,11 +55,22 @@ def _hospital(plan: Plan, number: int, wanted: tuple[int, int], draw: Generator)
     rows = LOTS_OF_ROOM * (wanted[0] + wanted[1])
     values = {v.name: _column(plan, v, rows, draw) for v in plan.variables}
     values[plan.treatment.variable] = _arms(plan, rows, wanted, draw)
+    if plan.imputation is not None:
+        _blank(plan, values, draw)
     ids = np.array([f"{row}" for row in range(rows)], dtype=np.bytes_)
     extract = Extract(ids, values, np.zeros(rows, dtype=np.bool_))
     site = site_id(f"forecast-{number + 1}")
     everybody = enrol(plan, site, extract, digest("forecast", site))
     return _first_of_each_arm(everybody, wanted)
+
+
+def _blank(plan: Plan, values: dict[str, NDArray[np.generic]], draw: Generator) -> None:
+    """Let some values of covariates that may be missing be missing, so that some are imputed."""
+    for covariate in plan.propensity.covariates if plan.propensity else ():
+        variable, array = plan.variable(covariate.variable), values[covariate.variable]
+        if variable.missing == "complete-case":
+            lost = draw.random(len(array)) < SHARE_MISSING
+            array[lost] = np.nan if isinstance(variable, Number) else MISSING_LEVEL
 
 
 def _arms(plan: Plan, rows: int, wanted: tuple[int, int], draw: Generator) -> NDArray[np.generic]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from protocol.disclosure import rules, too_many_columns
+from protocol.parts.imputation import Coin, Imputed, impute
 from protocol.parts.matching import LeftOut, Made, PooledMatch, match
 from protocol.parts.outcomes import outcomes
 from protocol.parts.propensity import NoFit, Scores, fit_propensity
@@ -52,6 +53,7 @@ class Findings:
     members: Membership
     subgroups: Mapping[str, tuple[Level, ...]]
     left_out: tuple[LeftOut, ...]
+    imputed: Imputed | None = None
 
 
 def study(plan: Plan, roster_digest: bytes) -> Play[Findings]:
@@ -60,19 +62,23 @@ def study(plan: Plan, roster_digest: bytes) -> Play[Findings]:
     terms = CoinTerms(plan_digest(plan), roster_digest, tuple(extracts.items()))
     flow, pooled = yield from _describe(plan, terms)
     model, local, scores = yield from _propensity(plan, pooled, flow, len(extracts))
-    designs = yield from _designs(plan, scores, pooled, flow, terms)
+    tossed, designs = yield from _designs(plan, scores, pooled, flow, terms)
     populations, members, left_out = yield from _populations(plan, flow, designs)
     weighted, unweighted = _weighted(plan, scores)
     populations, left_out = (*populations, *weighted), (*left_out, *unweighted)
     looked, small = yield from _subgroups(plan, populations, members)
-    yield from together(
+    described = together(
         [
             *(outcomes(plan, p, size_of(p, members), looked[p.name]) for p in populations),
             *(_described(plan, population, flow) for population in populations),
         ]
     )
-    left_out = (*left_out, *small)
-    return Findings(model, local, scores, designs, populations, members, looked, left_out)
+    # Beside the outcomes: all that must not know them is decided.
+    coin = Coin(tossed, terms, flow.coin_commitments)
+    _, imputed = yield from both(described, impute(plan, scores, pooled, flow, coin))
+    left_out = (*left_out, *small, *([imputed] if isinstance(imputed, LeftOut) else []))
+    drawn = imputed if isinstance(imputed, Imputed) else None
+    return Findings(model, local, scores, designs, populations, members, looked, left_out, drawn)
 
 
 def size_of(population: Population, members: Membership) -> tuple[int, int]:
@@ -116,13 +122,16 @@ def _designs(
     pooled: Description,
     flow: FlowOfPatients,
     terms: CoinTerms,
-) -> Play[tuple[Made, ...]]:
-    """Toss the coin and make the matched populations, all before any outcome."""
+) -> Play[tuple[bytes, tuple[Made, ...]]]:
+    """Toss the coin and make the matched populations, all before any outcome.
+
+    The coin is empty where no design needs it.
+    """
     if scores is None:
-        return ()
+        return b"", ()
     if isinstance(scores, NoFit):
         reason = f"there is no propensity score: {scores.reason}"
-        return tuple(LeftOut(design.name, reason) for design in plan.designs)
+        return b"", tuple(LeftOut(design.name, reason) for design in plan.designs)
     coin = b""
     if any(design.method == "pooled-quota" for design in plan.designs):
         coin = yield from ask(ShowCoin(terms, flow.coin_commitments))
@@ -131,7 +140,7 @@ def _designs(
     made = yield from together(
         match(design, scores, pooled, coin, terms) for design in plan.designs
     )
-    return tuple(made)
+    return coin, tuple(made)
 
 
 def _overview(plan: Plan, scores: Scores) -> Overlap:

@@ -15,6 +15,7 @@ from coordinator.report.sections.balance import balance_section
 from coordinator.report.sections.causes import causes_section
 from coordinator.report.sections.checks import checks_section
 from coordinator.report.sections.curves import curves_section
+from coordinator.report.sections.imputation import imputation_section
 from coordinator.report.sections.methods import (
     conventions_section,
     methods_section,
@@ -69,6 +70,7 @@ def sections(results: Results) -> tuple[Section, ...]:
         causes_section(results),
         survival_section(results),
         binary_section(results),
+        imputation_section(results),
         checks_section(results),
         left_out_section(results),
         privacy_section(results),

@@ -18,6 +18,7 @@ TABLES = (
     "table1.csv",
     "table1_tests.csv",
     "balance.csv",
+    "imputed.csv",
     "propensity.csv",
     "flow.csv",
     "leaving.csv",
@@ -34,6 +35,7 @@ def tidy_tables(results: Results) -> dict[str, Table]:
         _table_one(results),
         _arm_tests(results),
         _balance(results),
+        _imputed(results),
         _propensity(results),
         _flow(results),
         _leaving(results),
@@ -152,6 +154,25 @@ def _balance(results: Results) -> Table:
             *(row.smd, row.smd_sample_sd, row.smd_treated_sd, row.variance_ratio),
         )
         for row in results.balance
+    ]
+    return Table(header, tuple(rows))
+
+
+def _imputed(results: Results) -> Table:
+    header = (
+        *("population", "endpoint", "term", "time", "estimate", "std_error", "conf_low"),
+        *("conf_high", "p_value", "df", "missing_information", "imputations"),
+    )
+    found = results.imputation
+    if found is None:
+        return Table(header, ())
+    rows: list[tuple[Cell, ...]] = [
+        (
+            *(one.population, one.endpoint, one.term, one.time, one.estimate, one.std_error),
+            *(one.conf_low, one.conf_high, one.p_value, one.df, one.missing_information),
+            found.imputations,
+        )
+        for one in found.estimates
     ]
     return Table(header, tuple(rows))
 

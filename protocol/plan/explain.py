@@ -202,6 +202,8 @@ def _comparable(plan: Plan) -> Section:
     ]
     sentences += [phrases.design(plan, design) for design in plan.designs]
     sentences += [phrases.weighting(weighting) for weighting in plan.weightings]
+    if plan.imputation is not None:
+        sentences.append(phrases.imputation(plan.imputation))
     rows = tuple(
         (phrases.label(plan, c.variable), phrases.form(plan, c)) for c in plan.propensity.covariates
     )

@@ -12,6 +12,7 @@ from protocol.plan.model import (
     Condition,
     Covariate,
     Design,
+    Imputation,
     Number,
     Plan,
     Population,
@@ -188,6 +189,16 @@ def weighting(entry: Weighting) -> str:
         f"{entry.label} ('{entry.name}'): each patient weighs so much, by the own propensity "
         f"score, that both arms resemble {target(entry)}. The weights stay in the hospital; sums "
         "of weights and of their squares leave it."
+    )
+
+
+def imputation(entry: Imputation) -> str:
+    """Say how missing covariates are imputed, and what leaves for it."""
+    return (
+        f"Besides, each weighted comparison is made over all patients, with missing covariates "
+        f"imputed {entry.imputations} times by chained equations of up to {entry.cycles} sweeps. "
+        "Models are drawn from sums over all hospitals, the outcomes among their columns; each "
+        "hospital draws its own patients' values, which stay. Rubin's rules pool the estimates."
     )
 
 

@@ -35,6 +35,7 @@ TABLES: Mapping[Loc, type[BaseModel]] = {
     ("propensity", "covariates"): model.Covariate,
     ("designs",): model.Design,
     ("weightings",): model.Weighting,
+    ("imputation",): model.Imputation,
     ("populations",): model.Population,
     ("populations", "conditions"): model.Condition,
     ("endpoints", "time-to-event"): model.TimeToEvent,

@@ -14,6 +14,7 @@ from protocol.program import OVERVIEW, Findings, size_of
 from protocol.question import Record
 from protocol.results.balance import balance, table_one, test
 from protocol.results.competing import competing_result
+from protocol.results.imputed import imputation
 from protocol.results.model import (
     SCHEMA,
     BinaryResult,
@@ -93,6 +94,7 @@ def results(played: Played) -> Results:
         binary=tuple(result for result in outcomes if result is not None),
         leaving=tuple(leaving(step) for step in played.asked),
         competing=tuple(result for result in causes if result is not None),
+        imputation=imputation(played),
     )
 
 

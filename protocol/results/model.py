@@ -469,6 +469,55 @@ class BinaryResult:
 
 
 @dataclass(frozen=True)
+class ImputedEstimate:
+    """An estimate over completed data sets, by Rubin's rules; limits and P by t on `df`.
+
+    `missing_information` is the share of information that the missing values took. `time` is that
+    of a landmark or horizon, and does not exist for other terms.
+    """
+
+    population: str
+    endpoint: str
+    term: str
+    time: float
+    estimate: float
+    std_error: float
+    conf_low: float
+    conf_high: float
+    p_value: float
+    df: float
+    missing_information: float
+
+
+@dataclass(frozen=True)
+class ImputedBalance:
+    """Mean SMD of a column over completed data sets before and after weighting.
+
+    `largest` is the largest absolute one of any data set after weighting.
+    """
+
+    population: str
+    column: str
+    label: str
+    smd_before: float
+    smd: float
+    largest: float
+
+
+@dataclass(frozen=True)
+class Imputation:
+    """What was imputed and what was found; `incomplete` counts patients missing a covariate."""
+
+    imputations: int
+    sweeps: int
+    variables: tuple[str, ...]
+    patients: Pair[int]
+    incomplete: Pair[int]
+    estimates: tuple[ImputedEstimate, ...]
+    balance: tuple[ImputedBalance, ...]
+
+
+@dataclass(frozen=True)
 class Leaving:
     """What left each hospital in one step."""
 
@@ -499,3 +548,4 @@ class Results:
     binary: tuple[BinaryResult, ...]
     leaving: tuple[Leaving, ...]
     competing: tuple[CompetingResult, ...] = ()
+    imputation: Imputation | None = None

@@ -51,6 +51,11 @@ class Model:
         """How many coefficients there are, p."""
         return 1 + len(self.columns)
 
+    @property
+    def variant(self) -> str:
+        """Tell fits of the same columns to other rows apart; nothing for complete cases."""
+        return ""
+
     def rows(self, cohort: Cohort) -> NDArray[np.intp]:
         """Find the hospital's complete cases, in the order of its rows."""
         return np.flatnonzero(complete_cases(self.plan, cohort))

@@ -55,7 +55,7 @@ class Score(Silent):
 
     def key(self) -> Key:
         """Kind of fit and number of the trip; b follows from the totals before."""
-        return self.fit, self.trip
+        return self.fit + self.model.variant, self.trip
 
     def layout(self) -> Layout:
         """Send p scores, p(p+1)/2 entries of the information, and a dozen single sums."""

@@ -23,6 +23,9 @@ from protocol.results.model import (
     Flow,
     HazardRatio,
     Histogram,
+    Imputation,
+    ImputedBalance,
+    ImputedEstimate,
     IncidenceCurvePoints,
     IncidencePoint,
     LandmarkContrast,
@@ -357,3 +360,25 @@ def causes(population: str = "matched") -> CompetingResult:
 def competing() -> Results:
     """Give a study that tells causes apart in all patients and the matched ones."""
     return replace(results(), competing=(causes("all"), causes()))
+
+
+def imputed() -> Results:
+    """Give the weighted example with one covariate imputed for everybody."""
+
+    def estimate(endpoint: str, term: str, value: float, time: float = NAN) -> ImputedEstimate:
+        low, high = value - 0.4, value + 0.4
+        return ImputedEstimate(
+            "overlap", endpoint, term, time, value, 0.2, low, high, 0.03, 17.5, 0.12
+        )
+
+    found = weighted()
+    estimates = (
+        estimate(found.survival[0].endpoint, "log hazard ratio", -0.5),
+        estimate(found.survival[0].endpoint, "survival difference", 0.1, 365.0),
+        estimate(found.survival[0].endpoint, "restricted mean time", 31.0, 730.0),
+        estimate(found.binary[0].endpoint, "risk difference", 0.05),
+        estimate(found.binary[0].endpoint, "log risk ratio", NAN),
+    )
+    balance = (ImputedBalance("overlap", "age", "Age <years>", 0.31, 0.0, 0.001),)
+    drawn = Imputation(10, 5, ("Age", "Stage"), Pair(15, 10), Pair(3, 2), estimates, balance)
+    return replace(found, imputation=drawn)

@@ -16,6 +16,7 @@ def methods_section(results: Results) -> Section:
     paragraphs = [_federation(results, cite), *_comparability(results, cite)]
     paragraphs += _outcomes(results, cite)
     paragraphs += _competing(results, cite)
+    paragraphs += _imputed(results, cite)
     blocks = (Text(tuple(paragraphs), "quote"), Items(cite.listed, numbered=True))
     return Section("methods", "Methods, ready to paste", blocks)
 
@@ -103,6 +104,22 @@ def _weights(results: Results, cite: Cited) -> list[str]:
         "Robust errors of weighted populations take the score as known, which is conservative for "
         f"weights to everybody{cite('lunceford')} and not always for weights to one arm"
         f"{cite('reifeis')}.",
+    ]
+
+
+def _imputed(results: Results, cite: Cited) -> list[str]:
+    """Say how missing covariates were imputed, where they were."""
+    found = results.imputation
+    if found is None:
+        return []
+    return [
+        f"Missing covariates ({list_of(list(found.variables))}) were imputed {found.imputations} "
+        f"times by chained equations{cite('buuren')}, from linear models of numbers and "
+        "multinomial ones of levels, whose parameters were drawn from pooled sums; predictors "
+        "were the arm, the other covariates, binary outcomes, and event and cumulative hazard of "
+        f"each endpoint{cite('white')}. The propensity model was fitted and all patients were "
+        f"weighted in each completed data set, and estimates were pooled by Rubin's rules"
+        f"{cite('rubin')} with Barnard and Rubin's degrees of freedom{cite('barnard')}."
     ]
 
 

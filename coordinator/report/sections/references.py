@@ -45,6 +45,13 @@ REFERENCES = {
     "competing risk. Ann Stat 1988;16:1141-1154.",
     "fine": "Fine JP, Gray RJ. A proportional hazards model for the subdistribution of a competing "
     "risk. J Am Stat Assoc 1999;94:496-509.",
+    "rubin": "Rubin DB. Multiple imputation for nonresponse in surveys. New York: Wiley; 1987.",
+    "barnard": "Barnard J, Rubin DB. Small-sample degrees of freedom with multiple imputation. "
+    "Biometrika 1999;86:948-955.",
+    "white": "White IR, Royston P. Imputing missing covariate values for the Cox model. Stat Med "
+    "2009;28:1982-1998.",
+    "buuren": "van Buuren S, Groothuis-Oudshoorn K. mice: multivariate imputation by chained "
+    "equations in R. J Stat Softw 2011;45(3):1-67.",
 }
 
 

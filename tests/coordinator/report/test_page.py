@@ -26,6 +26,7 @@ from tests.coordinator.examples import (
     binary,
     both,
     competing,
+    imputed,
     nothing,
     results,
     survival,
@@ -128,6 +129,7 @@ CASES = {
     "full": full(),
     "weighted": weighted(),
     "causes": replace(both(), competing=competing().competing),
+    "imputed": imputed(),
     "nothing": nothing(),
     "no propensity": replace(results(), propensity=None, overlap=None, designs=(), balance=()),
     "no fit": no_fit(),
@@ -320,3 +322,15 @@ def test_p_values_stand_before_adjustment_only() -> None:
         results(), table_one=tuple(replace(t, tests=()) for t in results().table_one)
     )
     assert "before adjustment only" not in Page(page_of(untested)).text
+
+
+def test_imputed_comparisons_stand_beside_complete_cases() -> None:
+    page = Page(page_of(imputed())).text
+    assert "5 of 25 patients (20.0 %) miss a covariate: Age and Stage." in page
+    assert "imputed 10 times by chained equations (5 sweeps)" in page
+    # exp(-0.5) with exp(-0.9) and exp(-0.1).
+    assert "0.61 (0.41 to 0.90)" in page
+    assert "10.0 (−30.0 to 50.0)" in page
+    assert "12.0 %" in page
+    assert "Missing covariates (Age and Stage) were imputed 10 times by chained equations" in page
+    assert "Missing covariates imputed" not in Page(page_of(weighted())).text
