@@ -90,6 +90,7 @@ def _labels(plan: Plan) -> tuple[str, str]:
 def as_json(found: Preflight, *, rows: bool) -> dict[str, Any]:
     """Make a result for scripts, without the quick look."""
     return {
+        "schema": "riskset-site:check/1",
         "extract": found.reading.subject,
         "rows": found.reading.extract.rows,
         "refused": bool(found.problems),

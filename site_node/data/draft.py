@@ -31,7 +31,12 @@ class Draft:
 
     def as_json(self) -> dict[str, Any]:
         """Make the draft for scripts; rows are in it only where they were asked for."""
-        said = {"extract": self.extract, "mapping": self.text, "decide": list(self.decisions)}
+        said = {
+            "schema": "riskset-site:data/1",
+            "extract": self.extract,
+            "mapping": self.text,
+            "decide": list(self.decisions),
+        }
         shown = {"header": list(self.header), "rows": [list(row) for row in self.rows]}
         return {**said, **shown} if self.rows else said
 

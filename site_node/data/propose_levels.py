@@ -17,6 +17,8 @@ MOST_SHOWN = 12
 _YES = ("yes", "y", "true", "ja", "j", "oui", "si", "sí", "sim")
 _NO = ("no", "n", "false", "nein", "non", "nao", "não")
 _PAIRS = {
+    "yes": _YES,
+    "no": _NO,
     "male": ("m", "male", "man", "männlich", "masculin", "masculino", "homme", "maschio"),
     "female": ("f", "w", "female", "woman", "weiblich", "féminin", "femenino", "femme"),
 }
@@ -53,7 +55,7 @@ def _known(variable: Category | Binary) -> dict[str, str]:
     known = {plain(level): level for level in levels(variable)}
     if isinstance(variable, Binary):
         return dict.fromkeys(_YES, "1") | dict.fromkeys(_NO, "0") | known
-    pairs = {word: known[sex] for sex, words in _PAIRS.items() if sex in known for word in words}
+    pairs = {word: known[one] for one, words in _PAIRS.items() if one in known for word in words}
     return pairs | known if len(known) == len(variable.levels) else {}
 
 

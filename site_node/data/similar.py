@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from protocol.plan.model import Number, Plan
-from site_node.data.units import parse_unit, unit_of_column
+from site_node.data.units import WORD_ENDS, parse_unit, unit_of_column
 from site_node.data.values import AnyVariable
 
 LIKELY = 0.75
@@ -163,5 +163,5 @@ def _pieces(name: str) -> list[str]:
         for letter in unicodedata.normalize("NFKD", name.replace("ß", "ss"))
         if not unicodedata.combining(letter)
     )
-    parts: Iterable[str] = re.split(r"[\W_]+|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", plain)
+    parts: Iterable[str] = re.split(rf"[\W_]+|{WORD_ENDS}", plain)
     return [part.casefold() for part in parts if part]

@@ -33,6 +33,9 @@ _SIZES = {
 _AMBIGUOUS = ("m", "g", "l", "d", "in")
 """Letters that only stand for a unit in brackets: `sex_m` counts no metres."""
 
+WORD_ENDS = r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
+"""Where words end in names such as `DFSEvent` and `MaxDiam`."""
+
 _MOLAR_MASSES = {
     "creatinin": "113.12",
     "kreatinin": "113.12",
@@ -160,11 +163,7 @@ def unit_of_column(name: str) -> Unit | None:
     """Find the unit at the end of a column's name: `CEA (µg/l)`, `CEA_ug_per_L`, `diam_mm`."""
     if brackets := re.search(r"[(\[]([^)\]]+)[)\]]\s*$", name):
         return parse_unit(brackets[1])
-    words = [
-        w
-        for w in re.split(r"[\s_.]+|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", name)
-        if w.lower() != "per"
-    ]
+    words = [word for word in re.split(rf"[\s_.]+|{WORD_ENDS}", name) if word.lower() != "per"]
     for text in ("/".join(words[-2:]), _split_concentration(words[-1] if words else "")):
         found = parse_unit(text) if "/" in text else None
         if found and found.dimension.endswith("/volume"):

@@ -187,6 +187,29 @@ def test_texts_survive_quoting(text: str) -> None:
     assert tomllib.loads(f"x = {quoted(text)}")["x"] == unicodedata.normalize("NFC", text)
 
 
+@pytest.mark.parametrize(
+    ("column", "stated", "left"),
+    [
+        (["ja", "nein"], {"ja": "1", "nein": "0"}, 0),
+        (["Y", "N", ""], {"Y": "1", "N": "0"}, 0),
+        (["1", "0"], {}, 0),
+        (["1", "2"], {}, 1),
+        (["yes", "perhaps"], {"yes": "1"}, 1),
+        (["=cmd", '"', "x\u202ey"], {}, 1),
+    ],
+)
+def test_spellings_of_yes_and_no(
+    write: Write, plan: Plan, column: list[str], stated: dict[str, str], left: int
+) -> None:
+    quoted_rows = [
+        f'A{n},"{text.replace(chr(34), chr(34) * 2)}"\n' for n, text in enumerate(column)
+    ]
+    found = draft(write("patient_id,dead\n" + "".join(quoted_rows)), plan, values=True)
+    mapping = SiteMapping.model_validate(tomllib.loads(found.text))
+    assert mapping.levels.get("dead", {}) == stated
+    assert len([decision for decision in found.decisions if '"dead"' in decision]) == left
+
+
 def test_likely_names_score_higher(study: Plan) -> None:
     pairs = [
         ("age", "Alter", "Ablation date"),
