@@ -8,7 +8,7 @@ from protocol.governance.federation import Federation
 from protocol.governance.tls import CertificateError
 from protocol.ids import SiteId
 from protocol.words import ENGLISH
-from site_node.doctor.check import Check, Found, fail, ok, refused
+from site_node.doctor.check import Check, Found, fail, not_tried, ok, refused
 from site_node.doctor.handshake import Trust, certificates_pem
 from site_node.folder import StateFolder
 
@@ -22,8 +22,10 @@ def federation(state: Path) -> Found[Federation]:
     path = StateFolder(state).federation
     try:
         trusted = Federation.from_bytes(path.read_bytes())
-    except OSError:
+    except FileNotFoundError:
         return Found(_not_joined())
+    except OSError:
+        return Found(not_tried(FEDERATION, "the state folder may not be read"))
     except FederationError as error:
         why = "This file says whom the hospital believes; it was changed, or is another's."
         return Found(refused(FEDERATION, error, why))

@@ -86,6 +86,17 @@ def test_a_federation_file_that_was_changed(
     assert report.exit is Exit.TAMPERING
 
 
+def test_a_federation_file_that_may_not_be_read(
+    settings: Settings, coordinator: Endpoint, roomy: Machine, state: Path
+) -> None:
+    (state / "federation.json").unlink()
+    (state / "federation.json").mkdir(mode=0o600)  # which not even root can read as a file
+    report = examine(settings(coordinator), now, logged_in, roomy)
+    told = {check.name: check.told for check in report.checks}
+    assert told["Federation"] == "not tried, because the state folder may not be read"
+    assert told["Login"].startswith("not tried, because")
+
+
 def test_a_plan_that_was_not_approved(
     settings: Settings, coordinator: Endpoint, roomy: Machine
 ) -> None:
