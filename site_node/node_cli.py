@@ -235,7 +235,7 @@ def forget(
     config: ConfigOption = CONFIG,
     output: FormatOption = Format.TEXT,
 ) -> None:
-    """Delete what was sent and learnt in a study; that it was stays. Needs the node to stand still."""
+    """Delete what was sent and learnt in a study. Needs the node to stand still."""
     from site_node.status import opened  # noqa: PLC0415
     from site_node.upkeep import forget_study  # noqa: PLC0415
 
