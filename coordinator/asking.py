@@ -5,7 +5,6 @@ because a person or the daemon wants it to. What came meanwhile is kept in the j
 hospital need not be there again; a deadline opens nothing.
 """
 
-import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -124,7 +123,7 @@ class _Hearing(Generic[T]):
         self._asker, self._question = asker, question
         self._state, self._kind, self._deadline = state, kind, deadline
         self._wrong: dict[SiteId, int] = {}
-        self._looked = time.monotonic()
+        self._looked = asker.now()
         self._wished = asker.journal.wish() is Wish.ABORT
 
     @property
@@ -134,10 +133,12 @@ class _Hearing(Generic[T]):
 
     def over(self) -> bool:
         """Say whether to stop waiting; looks into the journal now and then, not at every call."""
-        if time.monotonic() - self._looked >= LOOK_SECONDS:
+        now = self._asker.now()
+        # The size of the difference, as a clock may be set back.
+        if abs((now - self._looked).total_seconds()) >= LOOK_SECONDS:
             self.flush()
             self._wished = self._asker.journal.wish() is Wish.ABORT
-            self._looked = time.monotonic()
+            self._looked = now
         return self._wished or self._asker.stopped()
 
     def require_patience(self, missing: list[SiteId]) -> None:
