@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from coordinator.carriers.stream import DeniedError, Stream
 from protocol import PROGRAM_VERSION
 from protocol.governance.identity import SignatureError, identity_public
+from protocol.governance.invitation import Denial as NotInvited
 from protocol.governance.login import Login, LoginError
 from protocol.ids import SiteId, site_id
 from protocol.wire import federation_pb2 as pb
@@ -24,7 +25,7 @@ Ask = Callable[[SiteId], Awaitable[bytes | None]]
 class Alarm:
     """Something at the port that a person has to know: whom it names, from where, and what."""
 
-    why: Denial
+    why: Denial | NotInvited
     site: str
     peer: str
 

@@ -112,7 +112,7 @@ class Reception:
         try:
             seen.require_site(invited.secret, said.proof.code, said.proof.signature)
         except (InvitationError, SignatureError):
-            self.alarm(Alarm(Denial.INVITATION, seen.site, stream.peer))
+            self.alarm(Alarm(NotInvited.CODE, seen.site, stream.peer))
             raise InvitationError(NotInvited.CODE) from None
 
     def _handshake(self, knock: pb.Knock) -> Handshake:

@@ -43,6 +43,5 @@ class Denial(StrEnum):
     BUSY = "busy"
     SLOW = "slow"
     MESSAGE = "message"
-    INVITATION = "invitation"
     CLOSING = "closing"
     FAULT = "fault"

@@ -71,30 +71,38 @@ def join(
     heard: SimpleQueue[bytes | Ended] = SimpleQueue()
     with closing(Line(channel(way, Trust(leaf)), JOIN, heard.put)) as line:
         talk = _Talk(way, newcomer.site, line, heard)
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        key = identity_public(newcomer.seed)
-        knock = pb.Knock(invitation=invitation.id, nonce=nonce, identity=key)
-        knock.site, knock.name = newcomer.site, newcomer.name
-        line.send(pb.FromJoiner(knock=knock))
-        card = talk.read("card").card
-        seen = Handshake(
-            invitation=invitation.id,
-            site_nonce=nonce,
-            centre_nonce=card.nonce,
-            site=newcomer.site,
-            name=newcomer.name,
-            identity=key,
-            federation=card.federation,
-            certificate=leaf_fingerprint(leaf),
-        )
-        federation = trust(seen, invitation.secret, card.code, leaf)
+        seen, code = _knocked(talk, invitation.id, newcomer, leaf_fingerprint(leaf))
+        federation = trust(seen, invitation.secret, code, leaf)
         if not confirm(federation):
             raise _not_confirmed()
-        code, signature = seen.site_code(invitation.secret), seen.prove(newcomer.seed)
-        line.send(pb.FromJoiner(proof=pb.JoinProof(code=code, signature=signature)))
+        proof = pb.JoinProof(code=seen.site_code(invitation.secret))
+        proof.signature = seen.prove(newcomer.seed)
+        line.send(pb.FromJoiner(proof=proof))
         receipt = talk.read("receipt").receipt
         seen.require_receipt(federation.coordinator, receipt.signature)
         return federation
+
+
+def _knocked(
+    talk: "_Talk", invitation: str, newcomer: Newcomer, certificate: bytes
+) -> tuple[Handshake, bytes]:
+    """Name the invitation, and take the centre's card: what was seen, and the centre's code."""
+    nonce, key = secrets.token_bytes(NONCE_BYTES), identity_public(newcomer.seed)
+    knock = pb.Knock(invitation=invitation, nonce=nonce, site=newcomer.site, name=newcomer.name)
+    knock.identity = key
+    talk.line.send(pb.FromJoiner(knock=knock))
+    card = talk.read("card").card
+    seen = Handshake(
+        invitation=invitation,
+        site_nonce=nonce,
+        centre_nonce=card.nonce,
+        site=newcomer.site,
+        name=newcomer.name,
+        identity=key,
+        federation=card.federation,
+        certificate=certificate,
+    )
+    return seen, card.code
 
 
 def server_certificate(way: Way, now: Callable[[], datetime]) -> bytes:
@@ -160,7 +168,7 @@ class _Talk:
 
 def _require_host(way: Way, leaf: bytes) -> None:
     host, hosts = way.coordinator.host, hosts_of(leaf)
-    if host not in hosts:
+    if host.lower() not in (named.lower() for named in hosts):
         named = ", ".join(hosts[:3]) or "no name"
         raise InterceptedError(
             f"the server's certificate is for {named[:120]}, not for {host}",

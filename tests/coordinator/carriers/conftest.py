@@ -10,6 +10,12 @@ import pytest
 def no_thread_is_left() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
-    left = [thread.name for thread in threading.enumerate() if thread not in before]
     # gRPC's own poller of asynchronous servers stays for the life of the process.
-    assert [name for name in left if "_poll_wrapper" not in name] == []
+    left = [
+        thread
+        for thread in threading.enumerate()
+        if thread not in before and "_poll_wrapper" not in thread.name
+    ]
+    for thread in left:
+        thread.join(5)
+    assert [thread.name for thread in left if thread.is_alive()] == []

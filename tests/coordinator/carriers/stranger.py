@@ -63,7 +63,12 @@ class Stranger:
         return status
 
     def hello(self, site: str = SITES[0], **other: Any) -> None:
-        said = {"nonce": NONCE, "wire": WIRE, "program": PROGRAM_VERSION, "software": "0.9"} | other
+        said: dict[str, Any] = {
+            "nonce": NONCE,
+            "wire": WIRE,
+            "program": PROGRAM_VERSION,
+            "software": "0.9",
+        } | other
         self.say(pb.FromSite(hello=pb.Hello(site=site, **said)))
 
     def prove(self, site: SiteId = SITES[0], with_seed: bytes | None = None) -> bytes:

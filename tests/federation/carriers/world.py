@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any, Generic, TypeVar
 
 from coordinator.carriers.door import Alarm
@@ -109,7 +109,11 @@ class Port:
 
     def until_there(self, *sites: SiteId) -> None:
         for site in sites:
-            self.presence.until(lambda told, site=site: told.site == site and told.connected)
+            self.presence.until(partial(_came, site))
+
+
+def _came(site: SiteId, told: Presence) -> bool:
+    return told.site == site and told.connected
 
 
 @contextmanager
@@ -117,7 +121,7 @@ def port(number: int = 0, **settings: Any) -> Iterator[Port]:
     """Open a port until the block ends. Settings are `GrpcServer`'s, and `hooks` of `Hooks`."""
     presence: Heard[Presence] = Heard()
     alarms: Heard[Alarm] = Heard()
-    hooks = {"identity": key_of, "presence": presence, "alarm": alarms}
+    hooks: dict[str, Any] = {"identity": key_of, "presence": presence, "alarm": alarms}
     hooks |= settings.pop("hooks", {})
     own = settings.pop("tls", None) or tls()
     listen = f"127.0.0.1:{number}"
@@ -137,8 +141,8 @@ class Dialler:
         self.points: Heard[Point] = Heard()
         self.ended: BaseException | None = None
         me = Credentials(site, seed(site), identity_public(OFFICE), "1.0")
-        given = {"tell": self.events, "at": self.points, "now": now, "draw": lambda: 0.01}
-        given |= settings
+        given: dict[str, Any] = {"tell": self.events, "at": self.points, "now": now}
+        given |= {"draw": lambda: 0.01} | settings
         trusted = given.pop("trust", None) or trust()
         who = given.pop("me", me)
         self.carrier = SiteCarrier(way, trusted, lambda: who, handle, **given)
