@@ -3,6 +3,7 @@
 `mapping_model` has its keys, `mapping_check` holds it against a plan.
 """
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, NoReturn
@@ -63,8 +64,11 @@ def _shape_problem(error: Any) -> Problem:
         return Problem(where, "is missing", HELP)
     if kind == "value_error":
         return Problem(where, str(told["error"]), HELP)
-    wanted = {"literal_error": f"one of {told.get('expected')}", **_SHAPES}.get(kind, "otherwise")
-    return Problem(where, f"has to be {wanted}", HELP)
+    if kind == "literal_error":
+        known = re.findall(r"'([^']*)'", told["expected"])
+        fix = did_you_mean(str(error["input"]), known, HELP)
+        return Problem(where, f"has to be one of {told['expected']}", fix)
+    return Problem(where, f"has to be {_SHAPES.get(kind, 'otherwise')}", HELP)
 
 
 def _keys(table: tuple[str | int, ...]) -> list[str]:

@@ -178,7 +178,10 @@ def test_everything_that_a_mapping_may_say(plan: Plan, tmp_path: Path) -> None:
     [
         ('[file]\nseperator = ";"', ("file.seperator", "is no key", "did you mean 'separator'?")),
         ("[fiel]\ntrim = true", ("fiel", "is no key of a mapping", "did you mean 'file'?")),
-        ('[file]\nencoding = "utf8"', ("file.encoding", "has to be one of 'utf-8', ", "see docs")),
+        (
+            '[file]\nencoding = "utf8"',
+            ("file.encoding", "has to be one of 'utf-8', ", "did you mean 'utf-8'?"),
+        ),
         ('[file]\nseparator = " "', ("file.separator", "has to be one of ',', ", "see docs")),
         ('[file]\ntrim = "yes"', ("file.trim", "has to be true or false", "see docs")),
         ('[file]\nmissing = "NA"', ("file.missing", "has to be a list of texts", "see docs")),

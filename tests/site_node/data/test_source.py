@@ -9,14 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.errors import ProblemsError
-from site_node.data.source import MAX_FIELD_BYTES, MAX_RECORD_BYTES, read_blocks
+from site_node.data.source import MAX_FIELD_BYTES, MAX_RECORD_BYTES, Dialect, Separator, read_blocks
 
 Write = Callable[[str | bytes], Path]
 Rows = list[list[str]]
+COMMAS = Dialect()
 
 
 def read(
-    path: Path, block_bytes: int = 1 << 20, row_by_row: Sequence[str] = ("b",)
+    path: Path,
+    block_bytes: int = 1 << 20,
+    row_by_row: Sequence[str] = ("b",),
+    dialect: Dialect = COMMAS,
 ) -> dict[str, list[str]]:
     """All columns of a file as text."""
 
@@ -24,7 +28,7 @@ def read(
         return {name: position for position, name in enumerate(header)}
 
     found: dict[str, list[str]] = {}
-    for block in read_blocks(path, everything, row_by_row, block_bytes):
+    for block in read_blocks(path, everything, row_by_row, block_bytes, dialect):
         for name, column in block.items():
             found.setdefault(name, []).extend(column.spellings[code] for code in column.codes)
     return found
@@ -46,17 +50,25 @@ class Excel(csv.excel):
 
 @given(
     rows=st.lists(st.lists(cells, min_size=3, max_size=3), min_size=1, max_size=8),
-    dialect=st.sampled_from([csv.excel, csv.unix_dialect, Excel]),
+    style=st.tuples(
+        st.sampled_from([csv.excel, csv.unix_dialect, Excel]),
+        st.sampled_from([",", ";", "\t", "|"]),
+    ),
     mark=st.sampled_from(["", "\ufeff"]),
     block_bytes=st.sampled_from([1, 7, 1 << 20]),
 )
 def test_what_was_written_is_read(
-    write: Write, rows: Rows, dialect: type[csv.Dialect], mark: str, block_bytes: int
+    write: Write,
+    rows: Rows,
+    style: tuple[type[csv.Dialect], Separator],
+    mark: str,
+    block_bytes: int,
 ) -> None:
-    """Line ends, quoting, a byte order mark and the size of blocks make no difference."""
-    text = io.StringIO(newline="")
-    csv.writer(text, dialect).writerows([["a", "b", "c"], *rows])
-    columns = read(write(mark + text.getvalue()), block_bytes)
+    """Line ends, quoting, separators, a byte order mark and the size of blocks do not matter."""
+    (quoting, separator), text = style, io.StringIO(newline="")
+    csv.writer(text, quoting, delimiter=separator).writerows([["a", "b", "c"], *rows])
+    stated = Dialect(separator=separator)
+    columns = read(write(mark + text.getvalue()), block_bytes, dialect=stated)
     assert columns == dict(zip("abc", map(list, zip(*rows, strict=True)), strict=True))
 
 
