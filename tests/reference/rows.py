@@ -106,7 +106,7 @@ def selections(case: Case, played: Played, bench: Bench) -> dict[str, Matching]:
         names = [exact] if isinstance(exact, str) else list(exact)
         wanted["exact_1to1"] = (_alike(case, everybody, bench, names), 1, CALIPER_SD * sd)
     found = {
-        name: Matching(everybody, _nearest(everybody, within, ratio, caliper), ratio, caliper)
+        name: Matching(everybody, nearest(everybody, within, ratio, caliper), ratio, caliper)
         for name, (within, ratio, caliper) in wanted.items()
     }
     return {name: matching for name, matching in found.items() if matching.pairs}
@@ -124,7 +124,7 @@ def _alike(case: Case, found: Scored, bench: Bench, names: list[str]) -> NDArray
     return np.array([-1 if "" in value else numbers[value] for value in values], dtype=np.intp)
 
 
-def _nearest(
+def nearest(
     found: Scored, within: NDArray[np.intp], ratio: int, caliper: float
 ) -> dict[int, tuple[int, ...]]:
     """Give treated patients, by falling score, the nearest free comparator; then once more.
