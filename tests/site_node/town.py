@@ -302,7 +302,7 @@ def abort(of: Drive) -> Abort:
     return Abort(of.ctx).sign(seed("office"))
 
 
-def resigned(of: Drive, trip: Any, **changed: Any) -> Any:
+def resigned(_: Drive, message: Any, /, **changed: Any) -> Any:
     """Let the office itself sign something else."""
-    other = replace(trip, **changed)
+    other = replace(message, **changed)
     return replace(other, signature=sign(seed("office"), *other.signed))
