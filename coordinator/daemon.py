@@ -107,20 +107,18 @@ class _Desk:
         for row in due:
             if len(self._threads) >= self._most:
                 return
-            if row.run_id in self._threads or self._was_tried(row):
+            if row.run_id in self._threads or self._is_stuck(row):
                 continue
+            self._tried.add(row.run_id)
             name = f"run-{row.run_id.hex()[:8]}"
             thread = Thread(target=self._conduct, args=(row.run_id,), name=name)
             self._threads[row.run_id] = thread
             thread.start()
 
-    def _was_tried(self, row: RunRow) -> bool:
+    def _is_stuck(self, row: RunRow) -> bool:
         """Tell whether a finished run's results could not be written, and nobody mended that."""
-        if row.state is not RunState.FINISHED or row.wish is Wish.RESUME:
-            return False
-        tried = row.run_id in self._tried
-        self._tried.add(row.run_id)
-        return tried
+        finished = row.state is RunState.FINISHED and row.wish is not Wish.RESUME
+        return finished and row.run_id in self._tried
 
     def _conduct(self, run_id: bytes) -> None:
         """Conduct one run; whatever happens to it, the others go on."""
@@ -128,6 +126,7 @@ class _Desk:
             self._conductor.conduct(run_id, self._stopped.is_set)
         except StoreError as error:
             log.warning("run %s waits for its journal: %s", run_id.hex()[:8], error)
+            self._tried.discard(run_id)
             self._stopped.wait(RETRY_SECONDS)
         except Exception as error:
             log.exception("run %s stops by a fault of this software", run_id.hex()[:8])

@@ -30,6 +30,7 @@ from protocol.requests import (
     Refusal,
     Request,
     Said,
+    State,
     request_digest,
 )
 from protocol.run import Played, play
@@ -123,11 +124,9 @@ class FakeHospital:
             self.over[ctx] = self._done(ctx, "finished")
         return self.over[ctx]
 
-    def _done(self, ctx: bytes, state: str) -> Done:
+    def _done(self, ctx: bytes, state: State) -> Done:
         chain = self.runs[ctx].known.chain if ctx in self.runs else b""
-        how = "finished" if state == "finished" else "aborted"
-        done = Done(self.site, ctx, how, chain)
-        return done.sign(identity(self.site))
+        return Done(self.site, ctx, state, chain).sign(identity(self.site))
 
 
 def hospitals(cohorts: Sequence[Cohort] = ()) -> dict[SiteId, FakeHospital]:
