@@ -55,10 +55,7 @@ def test_the_examples_postgresql_address_is_taken(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("lisen = 1", "lisen: is no key of coordinator.toml; did you mean 'listen'?"),
-        (
-            "[waiting]\nhour = 1",
-            "waiting.hour: is no key of coordinator.toml; did you mean 'hours'",
-        ),
+        ("[limits]\nrun = 1", "limits.run: is no key of coordinator.toml; did you mean 'runs'"),
         ("[limits]\nruns = 0", "limits.runs: has to be greater than or equal to 1"),
         ("[waiting]\nhours = 1000", "waiting.hours: has to be less than or equal to 336"),
         ('listen = "somewhere"', "listen: has to be an address and a port"),
