@@ -13,6 +13,7 @@ from protocol.parts.imputation import Coin, Imputed, impute
 from protocol.parts.matching import LeftOut, Made, PooledMatch, match
 from protocol.parts.outcomes import outcomes
 from protocol.parts.propensity import NoFit, Scores, fit_propensity
+from protocol.parts.quantiles import exact_quartiles
 from protocol.plan.digest import plan_digest
 from protocol.plan.model import Design, Plan
 from protocol.play import Play, ask, both, tell, together
@@ -71,6 +72,7 @@ def study(plan: Plan, roster_digest: bytes) -> Play[Findings]:
         [
             *(outcomes(plan, p, size_of(p, members), looked[p.name]) for p in populations),
             *(_described(plan, population, flow) for population in populations),
+            exact_quartiles(Complete(plan), pooled),
         ]
     )
     # Beside the outcomes: all that must not know them is decided.
@@ -232,4 +234,6 @@ def _described(plan: Plan, population: Population, flow: FlowOfPatients) -> Play
     if isinstance(population, Complete) or (everybody and not any(flow.incomplete)):
         return
     if not everybody or plan.disclosure.profile == "open":
-        yield from tell(Describe(plan, population))
+        here = yield from tell(Describe(plan, population))
+        if here is not None:
+            yield from exact_quartiles(population, here)

@@ -52,6 +52,7 @@ def findings(plan: Plan) -> Iterator[Finding]:
         yield from _variable(variable, ("variables", index))
         if isinstance(variable, Number):
             yield from _sums(plan, variable, ("variables", index))
+            yield from _quartiles(plan, variable, ("variables", index))
     for index, condition in enumerate(plan.eligibility):
         yield from _condition(plan, condition, ("eligibility", index))
     yield from _treatment(plan)
@@ -93,6 +94,14 @@ def _number(variable: Number, loc: Loc) -> Iterator[Finding]:
     if variable.type == "integer" and not (low.is_integer() and high.is_integer()):
         rule = "the range of an integer has limits that are not whole"
         yield Finding((*loc, "range"), rule, 'give whole numbers, or type = "number"')
+
+
+def _quartiles(plan: Plan, variable: Number, loc: Loc) -> Iterator[Finding]:
+    profile = plan.disclosure.profile
+    if variable.quartiles == "exact" and profile not in ("exact", "open"):
+        rule = f"the profile '{profile}' shows no patient's own value, and exact quartiles are some"
+        fix = "write quartiles = \"histogram\" and more bins, or agree on the profile 'exact'"
+        yield Finding((*loc, "quartiles"), rule, fix)
 
 
 def _sums(plan: Plan, variable: Number, loc: Loc) -> Iterator[Finding]:

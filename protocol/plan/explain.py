@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from protocol.plan import phrases, profiles
 from protocol.plan.columns import model_columns
 from protocol.plan.digest import plan_digest
-from protocol.plan.model import Plan
+from protocol.plan.model import Number, Plan
 from protocol.plan.sentences import joined, quoted
 from protocol.plan.words import handle
 
@@ -165,11 +165,17 @@ def _dictionary(plan: Plan) -> Section:
     rows = tuple(
         (v.name, v.label, phrases.values(v), phrases.missing(v, plan)) for v in plan.variables
     )
-    sentences = (
+    sentences = [
         f"{len(plan.variables)} variables are read of each patient, and an identifier that stays.",
-    )
+    ]
+    exact = [v.label for v in plan.variables if isinstance(v, Number) and v.quartiles == "exact"]
+    if exact:
+        sentences.append(
+            f"Quartiles of {joined(exact)} are found exactly: they are values of single patients, "
+            "though nobody learns whose."
+        )
     return Section(
-        "What is read", sentences, Table(("variable", "label", "values", "if missing"), rows)
+        "What is read", tuple(sentences), Table(("variable", "label", "values", "if missing"), rows)
     )
 
 

@@ -80,6 +80,13 @@ class Number(Variable):
     bins: int = Field(
         default=40, ge=4, le=400, description="Bins of the histogram that quantiles are read from."
     )
+    quartiles: Literal["histogram", "exact"] = Field(
+        default="histogram",
+        # Left out of the plan's name where it is not asked for, as plans had no such key before.
+        exclude_if=lambda value: value == "histogram",
+        description="'histogram' reads quartiles off the bins; 'exact' finds them by counting, "
+        "which shows the values of single patients, though not whose.",
+    )
 
 
 class Category(Variable):

@@ -11,6 +11,7 @@ from protocol.plan.columns import (
 from protocol.plan.model import Binary, Category, Number, levels
 from protocol.results.comparisons import arm_tests
 from protocol.results.model import BalanceRow, Pair, Summary, TableOne, TableRow, Test
+from protocol.results.quartiles import Quartiles
 from protocol.stats.distributions import ChiSquare
 from protocol.stats.moments import (
     Convention,
@@ -20,7 +21,8 @@ from protocol.stats.moments import (
     standardiser,
     variance_ratio,
 )
-from protocol.steps.describe import Description, described
+from protocol.steps.describe import Description, counts_values, described
+from protocol.steps.quantiles import QUARTILES
 
 NAN = math.nan
 
@@ -31,9 +33,16 @@ def test(found: ChiSquare) -> Test:
 
 
 def table_one(
-    name: str, here: Description, before: Description, *, tested: bool = False
+    name: str,
+    here: Description,
+    before: Description,
+    quartiles: Quartiles,
+    *,
+    tested: bool = False,
 ) -> TableOne:
     """Lay out Table 1 of a population; SMDs are standardised by SDs before matching.
+
+    Quartiles that were searched exactly are given; others are read off the histogram.
 
     Arms are `tested` only where nothing made them comparable: after matching or weighting a test
     would take patients as independent who are not, and speak of the smaller sample.
@@ -41,7 +50,7 @@ def table_one(
     rows: list[TableRow] = []
     for variable in described(here.plan):
         if isinstance(variable, Number):
-            rows.append(_number_row(variable, here, before))
+            rows.append(_number_row(variable, here, before, quartiles))
         else:
             names = levels(variable)[1:] if isinstance(variable, Binary) else levels(variable)
             rows += [_level_row(variable, level, here, before) for level in names]
@@ -80,12 +89,16 @@ def spread(here: Description, what: Column, arm: int) -> Spread:
     return here.weighted(what, arm) or here.moments(what, arm)
 
 
-def _number_row(variable: Number, here: Description, before: Description) -> TableRow:
+def _number_row(
+    variable: Number, here: Description, before: Description, quartiles: Quartiles
+) -> TableRow:
     what = number_column(variable)
 
     def summary(arm: int) -> Summary:
         moments, mean = here.moments(what, arm), spread(here, what, arm)
-        lower, median, upper = (here.quantile(variable, arm, q) for q in (0.25, 0.5, 0.75))
+        searched = quartiles.get((variable.name, arm))
+        read = tuple(here.quantile(variable, arm, q) for q in QUARTILES)
+        lower, median, upper = searched or read
         sd = math.sqrt(mean.variance) if mean.variance >= 0 else NAN
         return Summary(moments.n, moments.missing, mean.mean, sd, lower, median, upper, NAN)
 
@@ -97,6 +110,9 @@ def _number_row(variable: Number, here: Description, before: Description) -> Tab
         number=True,
         arms=Pair(summary(0), summary(1)),
         smd=_smd(what, here, before),
+        exact=(variable.name, 0) in quartiles
+        or (variable.name, 1) in quartiles
+        or counts_values(here.plan, variable),
     )
 
 

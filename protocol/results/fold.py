@@ -35,6 +35,7 @@ from protocol.results.model import (
     StudyCard,
     Test,
 )
+from protocol.results.quartiles import exact_quartiles
 from protocol.results.survival import survival_result
 from protocol.run import Asked, Played
 from protocol.stats.distributions import normal_quantile, ratio, two_sided
@@ -86,7 +87,13 @@ def results(played: Played) -> Results:
         populations=tuple(_population(played, population) for population in findings.populations),
         left_out=tuple(LeftOut(one.name, one.reason) for one in findings.left_out),
         table_one=tuple(
-            table_one(name, here, before, tested=name in _as_they_are(plan))
+            table_one(
+                name,
+                here,
+                before,
+                exact_quartiles(name, here, record),
+                tested=name in _as_they_are(plan),
+            )
             for name, here in described.items()
         ),
         balance=tuple(r for name, here in described.items() for r in balance(name, here, before)),

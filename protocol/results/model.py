@@ -91,7 +91,7 @@ class Flow:
 
 @dataclass(frozen=True)
 class Summary:
-    """A number or a level in one arm. Quartiles are read off a histogram."""
+    """A number or a level in one arm; its row says how the quartiles were found."""
 
     patients: int
     missing: int
@@ -105,7 +105,10 @@ class Summary:
 
 @dataclass(frozen=True)
 class TableRow:
-    """One row of Table 1; `level` is empty for numbers."""
+    """One row of Table 1; `level` is empty for numbers.
+
+    `exact` says that quartiles are R's type 7 of the values themselves, not read off wider bins.
+    """
 
     variable: str
     label: str
@@ -114,6 +117,7 @@ class TableRow:
     number: bool
     arms: Pair[Summary]
     smd: float
+    exact: bool = False
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ WHOLE_MODULES = (
     "protocol/parts/matching.py",
     "protocol/parts/outcomes.py",
     "protocol/parts/imputation.py",
+    "protocol/parts/quantiles.py",
     "protocol/stats/linear.py",
     "protocol/stats/moments.py",
     "protocol/stats/heterogeneity.py",
@@ -55,6 +56,14 @@ DECIDES = {
         "_backward",
     },
     "protocol/steps/completion.py": {"targets", "_target", "Target.levels", "Recipe.columns"},
+    "protocol/stats/quantiles.py": {"type_7"},
+    "protocol/steps/quantiles.py": {
+        "scale",
+        "searched",
+        "quartile_searches",
+        "_ranks",
+        "RankCounts._narrowed",
+    },
     "protocol/steps/hazard.py": {"nelson_aalen", "_means"},
     "protocol/steps/imputation.py": {"CrossProducts._normals", "CrossProducts._size"},
     "protocol/steps/atoms.py": {

@@ -103,13 +103,24 @@ def _table_one(results: Results, before: TableOne, after: TableOne | None) -> Ta
         tuple(groups) if after is not None else (),
         (
             *([_WEIGHTED] if any(weighted) else []),
-            "Mean (SD) and median [quartiles] for numbers, patients (%) for levels. Quartiles are "
-            "read off a histogram.",
+            "Mean (SD) and median [quartiles] for numbers, patients (%) for levels. "
+            f"{_quartiles_told(shown)}",
             "SMD: standardised mean difference, treated less comparator, over the pooled SD of all "
             "in every column, so that both are on one scale.",
             *_tests_told(shown),
         ),
     )
+
+
+def _quartiles_told(shown: list[TableOne]) -> str:
+    """Say how quartiles were found, where both ways occur for which numbers."""
+    numbers = {row.label: row.exact for table in shown for row in table.rows if row.number}
+    read = [label for label, exact in numbers.items() if not exact]
+    if len(read) == len(numbers):
+        return "Quartiles are read off a histogram."
+    if not read:
+        return "Quartiles are exact (type 7)."
+    return f"Quartiles of {list_of(read)} are read off a histogram; others are exact (type 7)."
 
 
 def _tests_told(shown: list[TableOne]) -> list[str]:
