@@ -1,9 +1,10 @@
 """What the command `riskset` can be asked for. Heavy libraries load only when a study is run."""
 
 import re
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated, Protocol, cast
 
 import click
 import typer
@@ -26,39 +27,85 @@ DOORS = {
         "the study over one CSV file a hospital, all on this machine",
     ),
     "You review a plan": ("riskset plan explain PLAN", "what it asks for, in plain sentences"),
-    "You work at a hospital": ("riskset-site check PLAN EXTRACT", "whether your extract fits"),
+    "You found a consortium": ("riskset init", "then `riskset invite`, `roster`, `serve`, `run`"),
+    "You work at a hospital": (
+        "riskset-site data EXTRACT PLAN",
+        "what your extract calls things; then `riskset-site check`, `init`, `join`, `serve`",
+    ),
 }
 """What one might want to do, by role: the command, and what it gives."""
 
 
+def _plan() -> click.Command:
+    from riskset.plan_cli import app as commands  # noqa: PLC0415
+
+    return typer.main.get_command(commands)
+
+
+def _roster() -> click.Command:
+    from riskset.roster_cli import app as commands  # noqa: PLC0415
+
+    return typer.main.get_command(commands)
+
+
+def _run() -> click.Command:
+    from riskset.run_cli import app as commands  # noqa: PLC0415
+
+    return typer.main.get_command(commands)
+
+
+def _centre(name: str) -> Callable[[], click.Command]:
+    def load() -> click.Command:
+        from riskset.centre_cli import app as commands  # noqa: PLC0415
+
+        group = typer.main.get_command(commands)
+        return cast("click.Group", group).commands[name]
+
+    return load
+
+
+LATER: dict[str, tuple[str, Callable[[], click.Command]]] = {
+    "plan": ("Write, check and explain the plan of a study.", _plan),
+    "init": ("Found a coordinating centre.", _centre("init")),
+    "invite": ("Make an invitation for one hospital.", _centre("invite")),
+    "joins": ("List the hospitals that asked to join.", _centre("joins")),
+    "accept": ("Accept a hospital whose words were compared.", _centre("accept")),
+    "decline": ("Decline a request to join.", _centre("decline")),
+    "roster": ("Say who takes part in a study.", _roster),
+    "serve": ("Let hospitals dial in, and conduct runs.", _centre("serve")),
+    "run": ("Start a run, look at it, end it, let it go on.", _run),
+    "backup": ("Copy the journal while the daemon works.", _centre("backup")),
+    "restore": ("Put a copy of the journal back.", _centre("restore")),
+    "renew": ("Renew the server's certificate.", _centre("renew")),
+}
+"""Commands whose libraries load only when one of them is asked for: what each does, and how."""
+
+
 class _Riskset(Commands):
-    """Loads the commands on plans only when one of them is asked for."""
+    """Knows all commands by name, and loads few of them."""
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[:1] == ["plan"]:
-            from riskset.plan_cli import app as plan_app  # noqa: PLC0415
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), *LATER]
 
-            return "plan", typer.main.get_command(plan_app), args[1:]
-        return super().resolve_command(ctx, args)
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in LATER:
+            return LATER[cmd_name][1]()
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        now = {name: self.commands[name].get_short_help_str(80) for name in self.commands}
+        told = {**now, **{name: text for name, (text, _) in LATER.items()}}
+        with formatter.section("Commands"):
+            formatter.write_dl(list(told.items()))
 
 
 app = typer.Typer(
     cls=_Riskset,
-    add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-_plan = typer.Typer(help="Write, check and explain the plan of a study.")
-
-
-@_plan.callback()
-def _plan_listed() -> None:
-    """Write, check and explain the plan of a study."""
-
-
-app.add_typer(_plan, name="plan")
 
 
 def _show_version(wanted: bool) -> None:
@@ -86,7 +133,7 @@ def riskset(
         print_lines("What do you want to do?", [*pairs, "", "All commands: riskset --help"])
 
 
-class _Run(Protocol):
+class _Told(Protocol):
     """Something that was run and can be told."""
 
     def as_json(self) -> dict[str, Json]: ...
@@ -147,7 +194,7 @@ def simulate(  # noqa: PLR0917 - typer names them all on the command line
     _say(found, output, quiet=quiet)
 
 
-def _say(found: _Run, output: Format, *, quiet: bool) -> None:
+def _say(found: _Told, output: Format, *, quiet: bool) -> None:
     if output is Format.JSON:
         print_json(found.as_json())
     elif not quiet:

@@ -2,8 +2,6 @@
 
 import json
 import os
-from dataclasses import dataclass
-from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -11,42 +9,22 @@ from typing import Annotated
 import typer
 
 from protocol.cohort import enrol
-from protocol.errors import Problem, ProblemsError
+from protocol.errors import ProblemsError
 from protocol.ids import site_id
-from protocol.plan.model import Plan
-from protocol.plan.read import MAX_BYTES, plan_text, read_plan
+from site_node.config import read_config
 from site_node.data.check import inspect_extract
 from site_node.data.draft import draft, write_draft
 from site_node.data.mapping import read_mapping
 from site_node.data.mapping_model import SiteMapping
+from site_node.options import CONFIG, ConfigOption, Format, FormatOption
+from site_node.plan_file import read_plan_file
 from site_node.preflight import Preflight, as_json, as_text
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-class Format(StrEnum):
-    """How a command writes its result."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-@dataclass
-class Asked:
-    """What was asked for, kept for whoever answers errors."""
-
-    format: Format = Format.TEXT
-
-
-def _remember(context: typer.Context, chosen: Format) -> Format:
-    if asked := context.find_object(Asked):
-        asked.format = chosen
-    return chosen
 
 
 def _show_version(wanted: bool) -> None:
@@ -67,24 +45,25 @@ def riskset_site(
 
 
 @app.command()
-def check(
+def check(  # noqa: PLR0917 - typer names them all on the command line
     plan: Annotated[Path, typer.Argument(help="The plan of the study.", exists=True)],
-    extract: Annotated[Path, typer.Argument(help="The hospital's CSV file.")],
+    extract: Annotated[
+        Path | None, typer.Argument(help="The hospital's CSV file; the settings' if left out.")
+    ] = None,
     mapping: Annotated[
         Path | None, typer.Option(help="What the hospital calls columns and levels.")
     ] = None,
     rows: Annotated[
         bool, typer.Option("--rows", help="Show up to 20 row numbers per rule; the header is 1.")
     ] = False,
-    output: Annotated[
-        Format,
-        typer.Option(
-            "--format", help="'json' leaves out the quick look at survival.", callback=_remember
-        ),
-    ] = Format.TEXT,
+    config: ConfigOption = CONFIG,
+    output: FormatOption = Format.TEXT,
 ) -> None:
     """Hold an extract against a plan, here and now: nothing is sent."""
-    study = _plan(plan)
+    study = read_plan_file(plan)
+    if extract is None:
+        settings = read_config(config)
+        extract, mapping = settings.extract or Path("extract.csv"), mapping or settings.mapping
     names = read_mapping(mapping, study) if mapping else None
     reading = inspect_extract(extract, study, names)
     # A secret of the moment: it keys nothing that is kept.
@@ -110,12 +89,10 @@ def data(  # noqa: PLR0917 - typer names them all on the command line
     values: Annotated[
         bool, typer.Option("--values", help="List spellings that have to be decided on.")
     ] = False,
-    output: Annotated[
-        Format, typer.Option("--format", help="Text, or JSON for scripts.", callback=_remember)
-    ] = Format.TEXT,
+    output: FormatOption = Format.TEXT,
 ) -> None:
     """Propose a mapping of an extract to a plan, for a person to complete."""
-    found = draft(extract, _plan(plan), rows=rows, values=values)
+    found = draft(extract, read_plan_file(plan), rows=rows, values=values)
     if out is not None:
         write_draft(found, out)
     if output is Format.JSON:
@@ -128,13 +105,3 @@ def data(  # noqa: PLR0917 - typer names them all on the command line
     left = len(found.decisions)
     told = "1 thing is" if left == 1 else f"{left} things are"
     typer.echo(f"{told} left to decide: look for '# decide:'", err=True)
-
-
-def _plan(path: Path) -> Plan:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except OSError:
-        problem = Problem("the file", "cannot be read", "give the path of the study's plan")
-        raise ProblemsError(str(path), [problem]) from None
-    return read_plan(plan_text(raw, str(path)), str(path))

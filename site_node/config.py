@@ -17,10 +17,11 @@ from protocol.errors import Problem, ProblemsError
 from protocol.ids import SiteId, site_id
 from protocol.plan.digest import plan_digest
 from protocol.plan.model import Plan
-from protocol.plan.read import MAX_BYTES, plan_text, read_plan
 from site_node.logs import Level
+from site_node.plan_file import read_plan_file
 
 HELP = "see deploy/site.example.toml"
+_WHERE = "say under [[plans]] where the plan's file is"
 WORDS = 6
 """Words by which people compare a hospital's key: 66 bits of its digest."""
 
@@ -154,7 +155,10 @@ class PlanFiles:
 
 @dataclass(frozen=True)
 class SiteConfig:
-    """A node's settings. Paths are whole; `known_sites` gives six words by hospital."""
+    """A node's settings. Paths are whole; `known_sites` gives six words by hospital.
+
+    `extract` and `mapping` are the hospital's own where a plan names none.
+    """
 
     site: SiteId
     name: str
@@ -164,6 +168,8 @@ class SiteConfig:
     ca: Path | None
     plans: tuple[PlanFiles, ...]
     known_sites: Mapping[SiteId, str]
+    extract: Path | None = None
+    mapping: Path | None = None
     min_sites: int = 3
     min_known_sites: int = 2
     max_runs: int = 20
@@ -202,7 +208,7 @@ def read_approved(config: SiteConfig) -> Mapping[bytes, tuple[Plan, PlanFiles]]:
     """
     found: dict[bytes, tuple[Plan, PlanFiles]] = {}
     for files in config.plans:
-        plan = _plan(files.file)
+        plan = read_plan_file(files.file, _WHERE)
         if plan_digest(plan) != files.digest:
             _refuse(
                 str(files.file),
@@ -211,15 +217,6 @@ def read_approved(config: SiteConfig) -> Mapping[bytes, tuple[Plan, PlanFiles]]:
             )
         found[files.digest] = plan, files
     return found
-
-
-def _plan(path: Path) -> Plan:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except OSError:
-        _refuse(str(path), "cannot be read", "say under [[plans]] where the plan's file is")
-    return read_plan(plan_text(raw, str(path)), str(path))
 
 
 def _table(path: Path) -> dict[str, Any]:
@@ -266,6 +263,8 @@ def _settings(said: SiteFile, here: Path) -> SiteConfig:
         ca=mapping(said.coordinator.ca),
         plans=plans,
         known_sites={site_id(known.id): known.words for known in said.known_sites},
+        extract=there(said.data.extract),
+        mapping=mapping(said.data.mapping),
         **said.limits.model_dump(),
         log_file=mapping(said.log.file),
         log_level=Level[said.log.level.upper()],

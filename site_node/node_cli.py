@@ -12,6 +12,7 @@ import typer
 
 from protocol.errors import Exit, FederationError
 from protocol.words import same_words
+from site_node.commands import app
 from site_node.options import CONFIG, ConfigOption, Format, FormatOption, say
 
 if TYPE_CHECKING:
@@ -35,13 +36,6 @@ class DifferentWordsError(FederationError):
     code = "words-differ"
     exit = Exit.TAMPERING
     fix = "do not go on: telephone again, with a number that you know from elsewhere"
-
-
-app = typer.Typer(
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 
 
 @app.command()
