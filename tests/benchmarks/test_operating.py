@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.operating.__main__ import page
+from benchmarks.operating.__main__ import missing_page, page
 from benchmarks.operating.estimators import (
     Estimate,
     _decide,
@@ -12,6 +12,7 @@ from benchmarks.operating.estimators import (
     imbalance,
     scores,
 )
+from benchmarks.operating.missing import LOST, cohort, missing_estimates, plan, with_holes
 from benchmarks.operating.studies import SCENARIOS, SIZES, TREATED_SHARE, draw_study
 from benchmarks.operating.truth import truths
 from protocol.steps.score import expit
@@ -68,3 +69,30 @@ def test_the_page_tells_every_method_in_every_scenario() -> None:
     assert text.count("| quotas, best of 20 keys | pairs |") == len(SCENARIOS)
     assert text.count("Studies without a hazard ratio: 0.") == len(SCENARIOS)
     assert text == page(studies=3, seed=1, truth_size=5)
+
+
+def test_values_get_lost_by_arm_and_outcome() -> None:
+    random = np.random.default_rng(8)
+    whole = cohort(draw_study(SCENARIOS[1], random, times_larger=10), plan(), random)
+    holed = with_holes(whole, random)
+    early = (whole.values["died"] == 1) & (whole.values["days"] < 500) & (whole.arm == 1)
+    for name in LOST:
+        array = holed.values[name]
+        lost = np.isnan(array) if array.dtype.kind == "f" else array < 0
+        assert 0.05 < lost[~early].mean() < 0.15
+        assert 0.3 < lost[early].mean() < 0.5
+
+
+def test_imputation_comes_nearer_to_all_values_than_complete_cases() -> None:
+    random = np.random.default_rng(9)
+    study = draw_study(SCENARIOS[1], random, times_larger=2)
+    full, complete, imputed = missing_estimates(study, plan(), random)
+    assert complete.patients < full.patients == imputed.patients == 716
+    assert abs(complete.log_hr - full.log_hr) > 0.15
+    assert abs(imputed.log_hr - full.log_hr) < 0.08
+
+
+def test_the_page_of_missing_values_tells_all_three() -> None:
+    text = missing_page(studies=2, seed=1, truth_size=5)
+    for method in ("all values known", "complete cases", "imputed, Rubin's rules"):
+        assert text.count(f"| {method} |") == 2
