@@ -338,6 +338,8 @@ def _speaking(path: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise UnavailableError(f"{path}: {str(error).lower()}") from None
+    except OSError as error:
+        raise UnavailableError(f"{path}: {(error.strerror or 'fails').lower()}") from None
     except sqlite3.IntegrityError as error:
         raise LedgerError(f"{path}: a line is there already: {error}") from None
     except sqlite3.Error:

@@ -33,7 +33,7 @@ from site_node.data.snapshot import Snapshot
 from site_node.evidence import EvidenceError, RollbackError
 from site_node.folder import FolderError, StateFolder, UnavailableError
 from site_node.gate import Gate
-from site_node.ledger import Entry, Kind, Ledger, RolledBackError
+from site_node.ledger import Entry, Kind, Ledger, LedgerError, RolledBackError
 from site_node.logs import Event, Level, Log
 from site_node.points import Point
 from site_node.runs import Runs
@@ -178,8 +178,9 @@ class Node:
         ctx = _ctx_of(raw)
         level = Level.INFO if isinstance(error, UnavailableError) else Level.WARNING
         self._log.say(Event.REFUSED, level, run=ctx.hex()[:8], code=error.code, reason=str(error))
-        # What a failed move left behind in memory is not trusted: the ledger is.
-        self._runs.forget_state()
+        if isinstance(error, UnavailableError | LedgerError | FaultError):
+            # What a failed move left behind in memory is not trusted: the ledger is.
+            self._runs.forget_state()
         with suppress(UnavailableError):
             self._keep(raw, ctx, error)
         self._stopped = self._stopped or isinstance(error, RollbackError)

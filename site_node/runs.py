@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from protocol.errors import FederationError
-from protocol.governance.identity import identity_public
 from protocol.governance.roster import RosterError, moment
 from protocol.party import Hospital, begin
 from protocol.play import Finished
@@ -58,7 +57,11 @@ class RunOverError(TripError):
 
 @dataclass
 class Runs:
-    """All runs of one hospital. Calls come one at a time."""
+    """All runs of one hospital. Calls come one at a time.
+
+    `courses` are the open runs, by ctx, as far as they were read from the ledger; `read` says
+    whether all of them were.
+    """
 
     gate: Gate
     seed: bytes = field(repr=False)
@@ -69,6 +72,7 @@ class Runs:
     at: Callable[[Point], None]
     log: Log
     courses: dict[bytes, Course] = field(default_factory=dict)
+    read: bool = False
 
     def resume(self) -> None:
         """Read all open runs from the ledger, and finish what was begun when the node ended.
@@ -78,29 +82,31 @@ class Runs:
         UnavailableError, LedgerError, FolderError
             If disk or ledger are not as they have to be.
         """
-        closed = {ctx for ctx, _ in self.ledger.places(Kind.CLOSED)}
-        still = [ctx for ctx, _ in self.ledger.places(Kind.OPENED) if ctx not in closed]
+        still = self._still_open()
         for path in self.folder.runs.glob("*.keys*"):
             if path.name not in {self.folder.keys(ctx).name for ctx in still}:
                 delete(path)  # nothing was sent under them, or the run is over
-        for ctx in still:
-            course = self._read(ctx)
-            if course is not None and course.done is None:
-                self.log.say(Event.RESUMED, run=course.opening.name, trip=course.trips)
         self.tidy()
+        for course in self.courses.values():
+            self.log.say(Event.RESUMED, run=course.opening.name, trip=course.trips)
 
     def forget_state(self) -> None:
         """Hold nothing to be true that is not read from the ledger again."""
         self.courses.clear()
+        self.read = False
 
     def tidy(self) -> None:
         """End the runs whose roster or keys have come to the end of their time (SPEC 6.6).
 
         Raises
         ------
-        UnavailableError
-            If the disk refuses.
+        UnavailableError, LedgerError, FolderError
+            If disk or ledger are not as they have to be.
         """
+        if not self.read:
+            for ctx in self._still_open():
+                self._read(ctx)
+            self.read = True
         for course in list(self.courses.values()):
             run, since = course.opening.run, course.opening.since
             # A clock that jumps back does not give back time that this run has used.
@@ -193,7 +199,7 @@ class Runs:
         """Find a run, and see that nothing with our signature is missing from it."""
         course = self.courses.get(ctx) or self._read(ctx)
         site = self.gate.config.site
-        require_own_words(site, identity_public(self.seed), course, ctx, since)
+        require_own_words(site, self.gate.identity, course, ctx, since)
         if course is None:
             raise RunError(f"{site}: no run of that name was opened here")
         return course
@@ -313,6 +319,10 @@ class Runs:
         kept = replace(course, latest=max(course.latest, self.now()))
         self.courses[course.ctx] = kept
         return kept
+
+    def _still_open(self) -> list[bytes]:
+        closed = {ctx for ctx, _ in self.ledger.places(Kind.CLOSED)}
+        return [ctx for ctx, _ in self.ledger.places(Kind.OPENED) if ctx not in closed]
 
     def _opening(self, run_id: bytes) -> Opening | None:
         """Find the run of an id, open or over."""
