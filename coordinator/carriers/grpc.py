@@ -8,33 +8,29 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
 
 import grpc
 
-from coordinator.carriers.door import Alarm, Door, Guest, denied, last_word, log_in
 from coordinator.carriers.health import health_handler
-from coordinator.carriers.join import Joining, Reception
+from coordinator.carriers.hooks import Hooks, Presence, Tls
+from coordinator.carriers.join import Joining
 from coordinator.carriers.limits import Limits
-from coordinator.carriers.sessions import Session, Switchboard
-from coordinator.carriers.stream import Context, DeniedError, EndedError, Stream
+from coordinator.carriers.sessions import Switchboard
+from coordinator.carriers.streams import Streams
 from protocol.errors import Exit, FederationError
-from protocol.governance.invitation import Denial as NotInvited
-from protocol.governance.invitation import InvitationError
-from protocol.governance.tls import leaf_fingerprint
+from protocol.governance.tls import CertificateError, leaf_fingerprint
 from protocol.ids import SiteId
-from protocol.wire import federation_pb2 as pb
 from protocol.wire.codec import MessageError
-from protocol.wire.service import CHANNEL_OPTIONS, SERVICE, Denial
+from protocol.wire.service import CHANNEL_OPTIONS, SERVICE
 
-T = TypeVar("T")
+__all__ = ["GrpcServer", "Hooks", "ListenError", "Presence", "Tls"]
+
 log = logging.getLogger(__name__)
 
 _SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
@@ -57,37 +53,6 @@ class ListenError(FederationError):
     code = "listen"
     exit = Exit.USAGE
     fix = "choose a free port in `listen`, and check the paths of the TLS key and certificate"
-
-
-@dataclass(frozen=True)
-class Tls:
-    """The server's key and its certificate (with the chain above it, if any), both as PEM."""
-
-    key: bytes = field(repr=False)
-    certificate: bytes
-
-
-@dataclass(frozen=True)
-class Presence:
-    """A hospital has come or gone: from where, with which software, and for what it went."""
-
-    site: SiteId
-    connected: bool
-    peer: str
-    software: str
-    why: str = ""
-
-
-@dataclass(frozen=True)
-class Hooks:
-    """What the port asks and tells. Called one after the other, in one thread of their own.
-
-    `identity` gives a hospital's identity key (32 bytes) by the newest roster, or nothing.
-    """
-
-    identity: Callable[[SiteId], bytes | None]
-    presence: Callable[[Presence], None]
-    alarm: Callable[[Alarm], None]
 
 
 class GrpcServer:
@@ -115,15 +80,12 @@ class GrpcServer:
         self._joining = joining
         self._limits = limits
         self._software = software
-        self._door = Door(limits.half_open, limits.half_open_per_address)
-        self._lobby = Door(limits.joins, limits.joins)
         self._board = Switchboard()
         self._numbers = count(1)
         self._started: Future[int] = Future()
         self._stopping = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="riskset-port")
-        self._clerk = ThreadPoolExecutor(1, "riskset-port-hooks")
 
     def start(self) -> int:
         """Open the port, and say which it is.
@@ -142,7 +104,6 @@ class GrpcServer:
         if self._loop is not None:
             self._call(self._end.set)
         self._thread.join()
-        self._clerk.shutdown()
 
     def connected(self) -> frozenset[SiteId]:
         """Name the hospitals that are connected now."""
@@ -207,14 +168,32 @@ class GrpcServer:
 
     async def _serve(self) -> None:
         self._end = asyncio.Event()
-        server, port = self._bound()
+        streams = self._streams()
+        server, port = self._bound(streams)
         await server.start()
         self._loop = asyncio.get_running_loop()
         self._started.set_result(port)
         await self._end.wait()
+        streams.close()
         await server.stop(grace=_GRACE_SECONDS)
+        streams.shut_down()
 
-    def _bound(self) -> tuple[grpc.aio.Server, int]:
+    def _streams(self) -> Streams:
+        try:
+            certificate = leaf_fingerprint(self._tls.certificate)
+        except CertificateError:
+            raise ListenError("the TLS certificate of the port is none") from None
+        return Streams(
+            self._board,
+            self._hooks,
+            self._joining,
+            self._limits,
+            seed=self._seed,
+            certificate=certificate,
+            software=self._software,
+        )
+
+    def _bound(self, streams: Streams) -> tuple[grpc.aio.Server, int]:
         limits = self._limits
         server = grpc.aio.server(
             options=_SERVER_OPTIONS,
@@ -223,8 +202,8 @@ class GrpcServer:
         service = grpc.method_handlers_generic_handler(
             SERVICE,
             {
-                "Connect": grpc.stream_stream_rpc_method_handler(self._connect),
-                "Join": grpc.stream_stream_rpc_method_handler(self._join),
+                "Connect": grpc.stream_stream_rpc_method_handler(streams.connect),
+                "Join": grpc.stream_stream_rpc_method_handler(streams.join),
             },
         )
         server.add_generic_rpc_handlers((service, health_handler(SERVICE)))
@@ -233,133 +212,3 @@ class GrpcServer:
             return server, server.add_secure_port(self._listen, keys)
         except RuntimeError:
             raise ListenError(f"the port {self._listen} cannot be opened for TLS") from None
-
-    async def _connect(self, _: object, context: Context) -> None:
-        """Serve one hospital's stream from its first byte to its end."""
-        stream = Stream(context)
-        if why := await self._ended(stream, self._hospital(stream)):
-            no = denied(why, self._software)
-            await last_word(stream, pb.FromOffice(denied=no))
-
-    async def _join(self, _: object, context: Context) -> None:
-        """Serve the stream of a hospital that wants to join."""
-        stream = Stream(context)
-        if why := await self._ended(stream, self._joiner(stream)):
-            no = denied(why, self._software)
-            await last_word(stream, pb.FromCentre(denied=no))
-
-    async def _ended(self, stream: Stream, work: Coroutine[Any, Any, None]) -> str | None:
-        """Serve a stream to its end, and give the code of why this side ends it, if it does."""
-        try:
-            if not await self._unless_closing(work):
-                return Denial.CLOSING
-        except DeniedError as no:
-            return no.why
-        except InvitationError as no:
-            return no.denial
-        except MessageError as error:
-            log.warning("a stream from %s ends: %s", stream.peer, error)
-            return Denial.MESSAGE
-        except EndedError:
-            pass
-        except Exception:
-            log.exception("a stream from %s ends by a fault of ours", stream.peer)
-            return Denial.FAULT
-        return None
-
-    async def _unless_closing(self, work: Coroutine[Any, Any, None]) -> bool:
-        """Do work to its end, or to the closing of the port; say whether it came to its own."""
-        doing = asyncio.ensure_future(work)
-        closing = asyncio.ensure_future(self._end.wait())
-        try:
-            await asyncio.wait((doing, closing), return_when=asyncio.FIRST_COMPLETED)
-            if doing.done():
-                doing.result()
-            return doing.done()
-        finally:
-            for task in (doing, closing):
-                task.cancel()
-            await asyncio.gather(doing, closing, return_exceptions=True)
-
-    async def _hospital(self, stream: Stream) -> None:
-        with self._door.opened(stream.peer):
-            guest = await self._logged_in(stream)
-            if guest.visit:
-                await self._welcome(stream)
-                return
-            session = await self._claimed(stream, guest)
-        try:
-            await self._welcome(stream)
-            self._tell(self._hooks.presence, _presence(session, connected=True))
-            self._board.resend(session)
-            await session.serve(self._board.deliver)
-        except DeniedError as no:
-            session.left = session.left or no.why
-            raise
-        finally:
-            if self._stopping.is_set():
-                session.left = session.left or Denial.CLOSING
-            if self._board.release(session):
-                self._tell(self._hooks.presence, _presence(session, connected=False))
-
-    async def _logged_in(self, stream: Stream) -> Guest:
-        try:
-            async with asyncio.timeout(self._limits.login_seconds):
-                return await log_in(stream, self._seed, self._identity, self._alarm)
-        except TimeoutError:
-            raise DeniedError(Denial.SLOW) from None
-
-    async def _claimed(self, stream: Stream, guest: Guest) -> Session:
-        """Make it the hospital's one live session; both of two live ones are told."""
-        session = Session(guest.site, guest.software, stream, self._limits)
-        if other := await self._board.claim(session):
-            self._alarm(Alarm(Denial.SECOND, session.site, stream.peer))
-            await other.warn(Denial.SECOND)
-            raise DeniedError(Denial.SECOND)
-        return session
-
-    async def _welcome(self, stream: Stream) -> None:
-        welcome = pb.Welcome(time=int(time.time()), software=self._software)
-        await stream.write(pb.FromOffice(welcome=welcome))
-
-    async def _joiner(self, stream: Stream) -> None:
-        if self._joining is None:
-            raise InvitationError(NotInvited.UNKNOWN)
-        certificate = leaf_fingerprint(self._tls.certificate)
-        reception = Reception(
-            self._joining,
-            self._seed,
-            certificate,
-            self._limits,
-            self._door,
-            self._lobby,
-            self._alarm,
-            self._ask,
-        )
-        await reception.receive(stream)
-
-    async def _identity(self, site: SiteId) -> bytes | None:
-        return await self._ask(self._hooks.identity, site)
-
-    def _alarm(self, alarm: Alarm) -> None:
-        log.warning("alarm: %s, %s from %s", alarm.why, alarm.site, alarm.peer)
-        self._tell(self._hooks.alarm, alarm)
-
-    def _ask(self, hook: Callable[..., T], *of: object) -> Awaitable[T]:
-        return asyncio.get_running_loop().run_in_executor(self._clerk, hook, *of)
-
-    def _tell(self, hook: Callable[..., object], *of: object) -> None:
-        self._clerk.submit(_guarded, hook, *of)
-
-
-def _presence(session: Session, *, connected: bool) -> Presence:
-    why = "" if connected else session.left or "lost"
-    return Presence(session.site, connected, session.peer, session.software, why)
-
-
-def _guarded(hook: Callable[..., object], *of: object) -> None:
-    """Tell without waiting; what goes wrong there must not end a hospital's session."""
-    try:
-        hook(*of)
-    except Exception:
-        log.exception("a hook of the port failed")

@@ -92,8 +92,11 @@ class SiteCarrier:
 
     def _connected(self, worker: Worker) -> FederationError | None:
         """Connect once, and say why that came to its end unless it was the wish to stop."""
-        dialled = channel(self._way, self._trust)
-        with closing(Session(dialled, self._credentials(), self._inbox)) as session:
+        try:
+            me = self._credentials()
+        except FederationError as error:
+            return error
+        with closing(Session(channel(self._way, self._trust), me, self._inbox)) as session:
             try:
                 self._greet(session.log_in())
             except StoppedError:

@@ -19,7 +19,7 @@ from site_node.carriers.events import Warned
 from site_node.carriers.line import channel
 from site_node.doctor.way import Way
 from tests.coordinator.carriers.stranger import NONCE, Stranger, stranger
-from tests.federation.carriers.world import SITES, authority, dialling, port, seed, soon, trust
+from tests.federation.carriers.world import SITES, authority, dialling, port, seed, soon, tls, trust
 
 H1, H2 = SITES[:2]
 
@@ -236,5 +236,12 @@ def test_a_port_is_opened_once() -> None:
 
 
 def test_a_port_wants_a_key_and_its_certificate() -> None:
-    with pytest.raises(ListenError, match="cannot be opened"), port(tls=Tls(b"no", b"key")):
+    with pytest.raises(ListenError, match="certificate of the port is none"):
+        opened(Tls(b"no", b"key"))
+    with pytest.raises(ListenError, match="cannot be opened"):
+        opened(Tls(b"no key", tls().certificate))
+
+
+def opened(own: Tls) -> None:
+    with port(tls=own):
         pass

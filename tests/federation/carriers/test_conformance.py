@@ -80,6 +80,7 @@ def test_a_hospital_restarts_in_mid_trip(
 ) -> None:
     net.crash(H3)
     assert office.ask(to_all(question())).keys() == set(SITES)
+    assert not seven[H3].dying
     assert all(len(hospital.kept) == 1 for hospital in seven.values())
 
 

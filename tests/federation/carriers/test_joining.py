@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
-from functools import partial
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -33,6 +33,7 @@ from site_node.carriers.line import channel
 from site_node.doctor.lookup import Endpoint
 from site_node.doctor.proxy import Proxy
 from site_node.doctor.way import Way
+from tests.federation.carriers.middle import opening
 from tests.federation.carriers.world import (
     OFFICE,
     Heard,
@@ -159,32 +160,13 @@ def test_a_centre_that_does_not_know_the_code() -> None:
     assert centre.joined.all == ()
 
 
-def relay(knocks: Port, heard: SimpleQueue[bytes | None]) -> Any:
-    """Stand in the middle: take what the hospital says to us, and say it to the true centre."""
-    dialled = channel(Way(knocks.where), trust())
-    multi: Any = dialled.stream_stream(JOIN)
-    return dialled, multi(iter(heard.get, None))
-
-
-def test_somebody_in_the_middle_is_seen_through(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_somebody_in_the_middle_is_seen_through(tmp_path: Path) -> None:
     """A filter passes every byte on, with a certificate of its own: the codes do not fit."""
     centre = Centre()
-    with centre.port() as true_one:
-
-        async def passing(self: object, stream: Any) -> None:
-            said = pb.FromJoiner()
-            await stream.read(said)
-            heard: SimpleQueue[bytes | None] = SimpleQueue()
-            dialled, call = relay(true_one, heard)
-            heard.put(said.SerializeToString())
-            await stream.write(pb.FromCentre.FromString(next(call)))
-            heard.put(None)
-            call.cancel()
-            dialled.close()
-
-        with centre.port(tls=tls("Hospital Web Filter")) as filtering:
-            monkeypatch.setattr(filtering.server, "_joiner", partial(passing, None))
-            assert denial(filtering.where) is Denial.CODE
+    with centre.port() as coordinator:
+        filtering = opening(coordinator.where, tls("Hospital Web Filter"), tmp_path)
+        with server(filtering) as where:
+            assert denial(where) is Denial.CODE
     assert centre.joined.all == ()
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,7 @@ from site_node.carriers.session import Credentials
 from site_node.doctor.lookup import Endpoint
 from site_node.doctor.proxy import Proxy
 from site_node.doctor.way import Way
+from tests.federation.carriers.middle import opening
 from tests.federation.carriers.world import NOW, OFFICE, SITES, dialling, port, seed, tls, trust
 from tests.site_node.carriers.gate import Gate
 from tests.site_node.carriers.offices import Said, after_login, asks, denies, office, welcome
@@ -73,6 +75,14 @@ def test_a_filter_that_signs_certificates_anew_is_named() -> None:
     assert error.reason == "tls-intercepted"
     for issuer in ("Hospital Web Filter", "Seven Hospitals"):
         assert issuer in str(error)
+
+
+def test_a_filter_that_passes_every_byte_on_gets_none(tmp_path: Path) -> None:
+    with port() as coordinator:
+        filtering = opening(coordinator.where, tls("Hospital Web Filter"), tmp_path)
+        with server(filtering) as where:
+            assert reason(where) == "tls-intercepted"
+        assert coordinator.presence.all == ()
 
 
 def test_a_hospital_may_trust_its_own_filter() -> None:

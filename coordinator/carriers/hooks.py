@@ -1,0 +1,40 @@
+"""What the coordinator's port needs of the rest of the coordinator, and what it tells."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from coordinator.carriers.door import Alarm
+from protocol.ids import SiteId
+
+
+@dataclass(frozen=True)
+class Tls:
+    """The server's key and its certificate (with the chain above it, if any), both as PEM."""
+
+    key: bytes = field(repr=False)
+    certificate: bytes
+
+
+@dataclass(frozen=True)
+class Presence:
+    """A hospital has come or gone: from where, with which software, and for what it went."""
+
+    site: SiteId
+    connected: bool
+    peer: str
+    software: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the port asks and tells.
+
+    Questions are asked one after the other in one thread, and events told in another, in their
+    order: a journal that is slow to write keeps no hospital waiting. `identity` gives a hospital's
+    identity key (32 bytes) by the newest roster, or nothing.
+    """
+
+    identity: Callable[[SiteId], bytes | None]
+    presence: Callable[[Presence], None]
+    alarm: Callable[[Alarm], None]
