@@ -57,8 +57,10 @@ def serve(config: CoordinatorConfig, office: Office, world: Surroundings, stoppe
         If the journal cannot be opened.
     StoreBusyError
         If another daemon works on it.
+    StoreError
+        Also if a database server that keeps the journal went away: start again when it is back.
     """
-    with Store(config.store) as store, store.sole_daemon():
+    with Store(config.store) as store, store.sole_daemon() as held:
         clear_presence(store, world.now())
         with office.open_carrier(store) as carrier:
             conductor = Conductor(
@@ -72,7 +74,7 @@ def serve(config: CoordinatorConfig, office: Office, world: Surroundings, stoppe
                 patience=config.patience,
                 pause=lambda seconds: _pause(stopped, seconds),
             )
-            _Desk(conductor, config.runs, stopped).work(world.poll_seconds)
+            _Desk(conductor, config.runs, stopped).work(world.poll_seconds, held)
 
 
 def _pause(stopped: Event, seconds: float) -> None:
@@ -87,10 +89,17 @@ class _Desk:
         self._threads: dict[bytes, Thread] = {}
         self._tried: set[bytes] = set()
 
-    def work(self, poll_seconds: float) -> None:
-        """Take up whatever is due, until the daemon stops."""
+    def work(self, poll_seconds: float, held: Callable[[], None]) -> None:
+        """Take up whatever is due, until the daemon stops or `held` says that it has to.
+
+        Raises
+        ------
+        StoreError
+            If the journal is not held any more: another daemon may hold it by now.
+        """
         try:
             while not self._stopped.is_set():
+                held()
                 try:
                     self._take_up(due_runs(self._conductor.store))
                 except StoreError as error:

@@ -191,6 +191,7 @@ class Journal:
         messages: Sequence[Message] = (),
         events: Sequence[Event] = (),
         changes: Mapping[str, Any] = NOTHING,
+        trip: int | None = None,
     ) -> None:
         """Write messages and events and change the run's row, in one transaction.
 
@@ -200,6 +201,8 @@ class Journal:
             The states in which this may happen.
         changes
             New values of columns of the table `runs`.
+        trip
+            The trip at which the run has to stand for it, where that matters.
 
         Raises
         ------
@@ -207,7 +210,12 @@ class Journal:
             If the run stands elsewhere by now; nothing is written then.
         """
         with self.store.write() as connection:
-            _change(connection, self._run, was, {**changes, "changed": time})
+            chosen = and_(runs.c.run == self._run, runs.c.state.in_(was))
+            if trip is not None:
+                chosen = and_(chosen, runs.c.trip == trip)
+            moved = update(runs).where(chosen).values(**changes, changed=time)
+            if connection.execute(moved).rowcount != 1:
+                raise MovedError(f"run {self._run[:8]} is not {' or '.join(was)} any more")
             _put(connection, self._run, messages)
             _tell(connection, self._run, events)
 
@@ -243,14 +251,6 @@ def _row(found: Row[Any]) -> RunRow:
     for name, kind in (("state", RunState), ("before", RunState), ("wish", Wish)):
         columns[name] = kind(columns[name])
     return RunRow(**columns)
-
-
-def _change(
-    connection: Connection, run: str, was: Sequence[RunState], changes: dict[str, Any]
-) -> None:
-    chosen = and_(runs.c.run == run, runs.c.state.in_(was))
-    if connection.execute(update(runs).where(chosen).values(**changes)).rowcount != 1:
-        raise MovedError(f"run {run[:8]} is not {' or '.join(was)} any more")
 
 
 def _put(connection: Connection, run: str, written: Sequence[Message]) -> None:

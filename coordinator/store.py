@@ -7,7 +7,7 @@ a database that is away and no run ends by it.
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -117,8 +117,11 @@ class Store:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
-    def sole_daemon(self) -> Iterator[None]:
+    def sole_daemon(self) -> Iterator[Callable[[], None]]:
         """Hold the journal for one daemon; the hold ends with the process, however that ends.
+
+        Gives a function that raises a StoreError if the hold was lost, as by a restart of the
+        database server.
 
         Raises
         ------
@@ -126,23 +129,29 @@ class Store:
             If another holds it.
         """
         holding = self._advisory() if self.file is None else _flock(self.file)
-        with holding:
-            yield
+        with holding as held:
+            yield held
 
     @contextmanager
-    def _advisory(self) -> Iterator[None]:
+    def _advisory(self) -> Iterator[Callable[[], None]]:
         with self.read() as connection:
             free = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LOCK})
             if not free.scalar_one():
                 raise StoreBusyError("another daemon works on this journal")
+
+            def held() -> None:
+                with _as_sentences():
+                    connection.execute(text("SELECT 1"))
+
             try:
-                yield
+                yield held
             finally:
-                connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
+                # Closed and not given back to the pool, so that the lock goes with it.
+                connection.invalidate()
 
 
 @contextmanager
-def _flock(journal: Path) -> Iterator[None]:
+def _flock(journal: Path) -> Iterator[Callable[[], None]]:
     beside = journal.with_name(journal.name + ".lock")
     with beside.open("a+") as file:
         try:
@@ -155,7 +164,7 @@ def _flock(journal: Path) -> Iterator[None]:
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
-        yield
+        yield lambda: None  # the lock is the process's own
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from coordinator.store import Store
+
 MISSING = (
     "these tests need a PostgreSQL server's programs: install the package `postgresql` "
     "(Debian, Fedora: postgresql-server; macOS: brew install postgresql), or add the folder of "
@@ -48,6 +50,16 @@ def new_database(folder: Path) -> str:
     with psycopg.connect(_dsn(folder, "postgres"), autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
     return f"postgresql://riskset@/{name}?host={folder}"
+
+
+def hang_up(store: Store) -> None:
+    """End all other connections to a database, as a restart of its server does."""
+    ended = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE pid <> pg_backend_pid() AND datname = current_database()"
+    )
+    with store.write() as connection:
+        connection.exec_driver_sql(ended)
 
 
 def _dsn(folder: Path, database: str) -> str:

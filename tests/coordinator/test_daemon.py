@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
@@ -21,7 +21,7 @@ from coordinator.journal import Journal, RunState
 from coordinator.members import Presence, kept_presence, set_presence
 from coordinator.publish import ResultsFolder
 from coordinator.results import read_results
-from coordinator.store import Store, StoreBusyError
+from coordinator.store import Store, StoreBusyError, StoreError
 from protocol.ids import SiteId, site_id
 from protocol.plan.digest import plan_digest
 from protocol.requests import OpenRun
@@ -29,6 +29,7 @@ from protocol.run import Played
 from protocol.wire.codec import decode_request
 from tests.coordinator.hospitals import NOON, OFFICE, FakeHospital, brief_plan, hospitals
 from tests.coordinator.office import Desk
+from tests.postgres import hang_up, new_database
 
 PATIENCE_SECONDS = 30
 """Far above what a run takes: a test that waits so long has failed."""
@@ -147,6 +148,35 @@ def test_a_journal_has_one_daemon(tmp_path: Path) -> None:
             world = Surroundings(lambda: datetime.now(UTC), os.urandom)
             with pytest.raises(StoreBusyError, match="another daemon"):
                 serve(settings, office, world, Event())
+
+
+def test_a_daemon_that_lost_its_journal_ends(postgres: Path, tmp_path: Path) -> None:
+    """Another may hold it by now; whoever supervises the daemon starts it again."""
+    url, ready = new_database(postgres), Awaited()
+    settings = replace(config(tmp_path), store=url)
+    with Store(url) as store:
+        run = Desk(store).start()
+        office = Office(OFFICE, lambda _: carried(hospitals()), ready.publish)
+        world = Surroundings(lambda: datetime.now(UTC), os.urandom, poll_seconds=0.02)
+        stopped, faults = Event(), list[str]()
+
+        def work() -> None:
+            try:
+                serve(settings, office, world, stopped)
+            except StoreError as error:
+                faults.append(error.code)
+
+        thread = Thread(target=work)
+        thread.start()
+        try:
+            ready.wait(run)
+            hang_up(store)
+            thread.join(PATIENCE_SECONDS)
+            assert not thread.is_alive()
+        finally:
+            stopped.set()
+            thread.join()
+    assert faults == ["journal"]
 
 
 def test_a_fault_in_one_run_leaves_the_others_going(

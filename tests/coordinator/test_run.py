@@ -369,6 +369,19 @@ def test_a_deadline_opens_nothing_and_a_person_may_wait_again(store: Store) -> N
     assert_equal(desk.published[0], in_one_process(brief_plan()))
 
 
+def test_a_hospital_that_does_not_confirm_the_end_delays_it_only(sqlite: Store) -> None:
+    desk = Desk(sqlite)
+    run, here = desk.start(), dict(desk.sites)
+    with pytest.raises(Killed):
+        desk.conduct(run, at=killed_at(Point.FINISHING))
+    del here[S1]
+    absent = Desk(sqlite, here, desk.clock)
+    assert absent.conduct(run) is RunState.FINISHED
+    assert_equal(absent.published[0], in_one_process(brief_plan()))
+    (event,) = absent.told(run, "unconfirmed")
+    assert event.text == "no answer to the last result from s1 in time"
+
+
 def test_an_abort_while_waiting_reaches_the_hospitals(store: Store) -> None:
     desk = Desk(store)
     run, here = desk.start(), dict(desk.sites)
@@ -532,6 +545,22 @@ def test_a_reply_names_the_request_that_it_refuses() -> None:
     hospital = FakeHospital(clinics()[0], no="run")
     said = decode_reply(hospital.handle(b"x"))
     assert getattr(said, "request", None) == request_digest(b"x")
+
+
+def test_a_trip_has_one_result_even_with_two_conductors(sqlite: Store) -> None:
+    """As when a database server forgets which daemon holds the journal: the first one wins."""
+    desk = Desk(sqlite)
+    run = desk.start(brief_plan("standard"))
+
+    def other_first(point: Point) -> None:
+        if point is Point.RESULT_COMPUTED and Journal(sqlite, run).row().trip == 4:
+            other = Desk(sqlite, desk.sites, desk.clock, drawn=iter(range(99, 199)))
+            with pytest.raises(Killed):
+                other.conduct(run, at=killed_at(Point.RESULT_WRITTEN))
+
+    assert desk.conduct(run, at=other_first) is RunState.FINISHING
+    assert desk.conduct(run) is RunState.FINISHED
+    assert_one_upload_a_step(dict(desk.sites))
 
 
 def test_deleting_a_message_is_found(sqlite: Store) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import insert, select, update
 from coordinator.store import Store, StoreBusyError, StoreError, StoreVersionError
 from coordinator.tables import SCHEMA_VERSION, meta, presence
 from tests.coordinator.hospitals import NOON
+from tests.postgres import hang_up, new_database
 
 
 def put(store: Store, key: str) -> None:
@@ -67,6 +68,20 @@ def test_a_journal_is_one_daemons(store: Store, url: str) -> None:
             put(other, "meanwhile")  # commands go on
         with other.sole_daemon():
             assert "meanwhile" in keys(store)
+
+
+def test_a_server_that_went_away_takes_the_hold_with_it(postgres: Path) -> None:
+    """The daemon has to find out; commands and runs connect again by themselves."""
+    with Store(new_database(postgres)) as store, store.sole_daemon() as held:
+        held()
+        put(store, "before")
+        hang_up(store)
+        with pytest.raises(StoreError, match="the journal: "):
+            held()
+        put(store, "after")
+        assert {"before", "after"} < keys(store)
+        with Store(store.url.render_as_string()) as other, other.sole_daemon() as mine:
+            mine()
 
 
 def test_times_come_back_with_their_zone_and_sort(store: Store) -> None:
