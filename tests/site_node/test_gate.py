@@ -205,8 +205,8 @@ def test_an_older_roster_and_a_fork_are_refused_once_a_newer_was_seen(place: Tow
 
 def test_a_smaller_roster_needs_the_consent_of_who_is_missing(place: Town) -> None:
     """Rule L: {all} and {all but s6} single out s6."""
-    drive(place, "one").go()
-    house = place.houses[S0]
+    run, house = drive(place, "one").go(4), place.houses[S0]
+    house.ask(abort(run))
     fewer = after(place.roster, *place.roster.sites[:-1])
     for _ in range(2):  # I7: also after a restart
         house.stop()

@@ -129,7 +129,7 @@ def test_the_first_line_that_was_changed_is_named(path: Path, sql: str, told: st
         pass
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_a_flipped_bit_is_told_or_harmless(path: Path, place: float, bit: int) -> None:
     """Whatever bit of the file flips: the same lines come back, or the ledger is refused."""
