@@ -50,6 +50,8 @@ def waits_for(status: RunStatus, now: datetime) -> str:
     """Say who is waited for, and for how long; nobody where nobody is."""
     if not status.waiting:
         return ""
+    if len(status.waiting) == len(status.sites) and all(s.connected for s in status.sites):
+        return f"waiting for all {len(status.sites)} hospitals"
     by_site = {site.site: site for site in status.sites}
     told = []
     for waiting in status.waiting:
@@ -76,6 +78,12 @@ def line(status: RunStatus, now: datetime) -> str:
     if row.reason:
         parts.append(row.reason)
     return " · ".join(part for part in parts if part)
+
+
+def moved(status: RunStatus) -> tuple[object, ...]:
+    """Name all that a new line is worth; time that passes is not."""
+    row, connected = status.row, tuple(site.connected for site in status.sites)
+    return row.state, row.trip, row.reason, connected, tuple(w.site for w in status.waiting)
 
 
 def table_rows(status: RunStatus, now: datetime) -> list[tuple[str, ...]]:

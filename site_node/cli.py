@@ -17,8 +17,8 @@ def main() -> None:
 
 def _run() -> None:
     # Only now: these import `protocol`, which might have been a foreign package.
-    from protocol.errors import FederationError  # noqa: PLC0415
     import site_node.node_cli  # noqa: F401, PLC0415 - adds its commands
+    from protocol.errors import FederationError  # noqa: PLC0415
     from site_node.commands import app  # noqa: PLC0415
     from site_node.options import Asked, Format  # noqa: PLC0415
     from site_node.terminal import error_json, error_text, explained  # noqa: PLC0415

@@ -65,6 +65,12 @@ class Serving:
                 self.log.say(Event.FAULT, Level.ERROR, code=error.code, reason=str(error))
 
 
+def load_libraries() -> None:
+    """Load now what the first questions need: a run should not wait for a disk."""
+    import scipy.stats  # noqa: F401, PLC0415
+    import sklearn.linear_model  # noqa: F401, PLC0415
+
+
 @contextmanager
 def prepared(
     config_path: Path, tell: Tell, at: Callable[[Point], None] = lambda _: None
@@ -79,6 +85,7 @@ def prepared(
         If settings, state folder, ledger or rows are not as they have to be.
     """
     config = read_config(config_path)
+    load_libraries()
     with ExitStack() as stack:
         folder = stack.enter_context(state_folder(config.state))
         federation = read_federation(folder)
