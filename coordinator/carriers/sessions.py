@@ -70,8 +70,6 @@ class Session:
                 await pong
         except Exception:  # a broken stream is gone, however it says so
             return False
-        finally:
-            del self._pings[number]
         return True
 
     async def serve(self, deliver: Deliver) -> None:
@@ -124,8 +122,8 @@ class Session:
                     self._take(replies, said.chunk, deliver)
                 case "pong":
                     self._pong(said.pong.number)
-                case "leaving":
-                    self.left = plain(said.leaving.code)
+                case "leaving" if not self.left:
+                    self.left = plain(said.leaving.code) or "left"
                 case other:
                     raise MessageError(f"{other or 'nothing'} is said in the middle of a session")
 
@@ -139,8 +137,10 @@ class Session:
             deliver(self.site, *reply)
 
     def _pong(self, number: int) -> None:
-        pong = self._pings.get(number)
-        if pong is not None and not pong.done():
+        pong = self._pings.pop(number, None)
+        if pong is None:
+            raise MessageError("a pong comes to no ping (SPEC 11)")
+        if not pong.done():  # it may be late
             pong.set_result(None)
 
 

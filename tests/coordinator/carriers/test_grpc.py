@@ -183,10 +183,25 @@ def test_an_unknown_word_ends_the_session() -> None:
         assert one.denied() == Denial.MESSAGE
 
 
-def test_a_pong_to_no_ping_does_no_harm() -> None:
+def test_a_hospital_says_nothing_that_it_is_not_asked() -> None:
+    bye = pb.FromSite(leaving=pb.Leaving(code="stopping"))
+    for said in ([pb.FromSite(pong=pb.Pong(number=7))], [bye, bye]):
+        with port() as coordinator, stranger(coordinator.where) as one:
+            one.log_in()
+            for word in said:
+                one.say(word)
+            assert one.denied() == Denial.MESSAGE
+
+
+def test_a_late_pong_is_forgiven() -> None:
+    """Whoever wanted to know has gone; the session is as good as before."""
     with port() as coordinator, stranger(coordinator.where) as one:
         one.log_in()
-        one.say(pb.FromSite(pong=pb.Pong(number=7)))
+        with stranger(coordinator.where) as second:
+            second.hello()
+            second.prove()
+            number = one.hear().ping.number
+        one.say(pb.FromSite(pong=pb.Pong(number=number)))
         assert one.finish() is grpc.StatusCode.OK
 
 
