@@ -235,6 +235,7 @@ def played(now: Standing) -> Played:
         asked=now.asked,
         findings=findings,
         chain=known.chain,
+        simulated=known.view.run.roster.simulated,
     )
 
 

@@ -43,7 +43,10 @@ class Asked:
 
 @dataclass(frozen=True, eq=False)
 class Played:
-    """A study that was played to its end, as the coordinator knows it."""
+    """A study that was played to its end, as the coordinator knows it.
+
+    `simulated` is the roster's mark: all rows were on one machine.
+    """
 
     plan: Plan
     roster_digest: bytes
@@ -53,6 +56,7 @@ class Played:
     asked: tuple[Asked, ...]
     findings: Findings
     chain: bytes
+    simulated: bool
 
     @property
     def trips(self) -> int:
@@ -120,6 +124,7 @@ def _played(plan: Plan, office: Office, asked: tuple[Asked, ...], findings: Find
         asked=asked,
         findings=findings,
         chain=known.chain,
+        simulated=known.view.run.roster.simulated,
     )
 
 

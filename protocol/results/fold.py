@@ -146,7 +146,7 @@ def _card(played: Played) -> StudyCard:
         run_id=played.run_id.hex(),
         chain=played.chain.hex(),
         hospitals=tuple(played.sites),
-        simulated=True,
+        simulated=played.simulated,
         arms=Pair(arms.comparator_label, arms.treated_label),
     )
 
