@@ -5,6 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from coordinator.report.blocks import Block, Items, Section, Terms, Text
 from coordinator.report.choice import effective, main_population, weighted_populations, weightings
+from coordinator.report.sections.pages import pages_blocks
 from coordinator.report.sections.references import Cited
 from coordinator.report.wording import count, decimal, list_of, moment, weight
 from protocol.results.model import MatchedDesign, Pair, Results
@@ -17,7 +18,11 @@ def methods_section(results: Results) -> Section:
     paragraphs += _outcomes(results, cite)
     paragraphs += _competing(results, cite)
     paragraphs += _imputed(results, cite)
-    blocks = (Text(tuple(paragraphs), "quote"), Items(cite.listed, numbered=True))
+    blocks = (
+        Text(tuple(paragraphs), "quote"),
+        Items(cite.listed, numbered=True),
+        *pages_blocks(results),
+    )
     return Section("methods", "Methods, ready to paste", blocks)
 
 
