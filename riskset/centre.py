@@ -5,7 +5,7 @@ own, which belongs on other machines or on paper: the serving process never read
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,9 @@ from protocol.governance.tls import make_authority, make_server_certificate
 from site_node.folder import FILE_MODE, FOLDER_MODE, SEED_SIZE, write_private
 
 CONFIG = "coordinator.toml"
+
+Random = Callable[[int], bytes]
+"""Gives so many secret bytes; anything but the system's own is for demonstrations."""
 
 _SETTINGS = """\
 # The coordinating centre's settings; deploy/coordinator.example.toml explains every key.
@@ -64,7 +67,9 @@ class Founded:
     authority_folder: Path
 
 
-def found(folder: Path, authority_folder: Path, wanted: Wanted, now: datetime) -> Founded:
+def found(
+    folder: Path, authority_folder: Path, wanted: Wanted, now: datetime, random: Random = os.urandom
+) -> Founded:
     """Make all keys and files of a centre. The settings come last: where they are, all is.
 
     Raises
@@ -75,8 +80,8 @@ def found(folder: Path, authority_folder: Path, wanted: Wanted, now: datetime) -
         If the name or threshold breaks a rule.
     """
     _require_new(folder, authority_folder)
-    seeds = [os.urandom(SEED_SIZE) for _ in range(wanted.authorities)]
-    coordinator = os.urandom(SEED_SIZE)
+    seeds = [random(SEED_SIZE) for _ in range(wanted.authorities)]
+    coordinator = random(SEED_SIZE)
     authority = make_authority(wanted.name, os.urandom(32), now)
     federation = Federation(
         name=wanted.name,

@@ -156,13 +156,16 @@ def _seed(text: str | None) -> bytes | None:
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help=OUT_HELP)] = Path("riskset-demo"),
+    keep: Annotated[
+        Path | None, typer.Option(help="Leave the parties' folders, keys and ledgers here.")
+    ] = None,
     quiet: Quiet = False,
     output: FormatOption = Format.TEXT,
 ) -> None:
-    """Play the seed study over seven hospitals whose patients do not exist."""
+    """Run the seed study over seven hospitals, each a process, whose patients do not exist."""
     from riskset.demo import run_demo  # noqa: PLC0415
 
-    _say(run_demo(out, quiet=quiet), output, quiet=quiet)
+    _say(run_demo(out, quiet=quiet, keep=keep), output, quiet=quiet)
 
 
 @app.command()

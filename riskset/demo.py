@@ -1,15 +1,24 @@
 """The seed study on the packaged synthetic cohort, beside the figures that were published."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from coordinator.journal import RunState
 from coordinator.report.choice import binary_of, log_rank, main_population, survival_of
 from coordinator.report.wording import p_value, percent
 from coordinator.results import staged
+from coordinator.status import RunStatus
 from protocol.canonical import Json
+from protocol.ids import site_id
+from protocol.plan.model import Plan
 from protocol.plan.read import read_plan
 from protocol.results import Results
+from protocol.results import results as results_of
 from protocol.results.model import BinaryResult, PopulationCard, SurvivalResult
+from riskset.consortium import assemble, conduct
 from riskset.plans import read_builtin
 from riskset.progress import Progress
 from riskset.runs import (
@@ -19,7 +28,6 @@ from riskset.runs import (
     OutputError,
     check_out,
     files_json,
-    played,
     show_files,
     write_files,
 )
@@ -103,8 +111,11 @@ class Demo:
         show_files(self.out)
 
 
-def run_demo(out: Path, *, quiet: bool) -> Demo:
-    """Unpack the extracts, play the study, and write extracts, plan, results and report to `out`.
+def run_demo(out: Path, *, quiet: bool, keep: Path | None = None) -> Demo:
+    """Unpack the extracts, run the study, and write extracts, plan, results and report to `out`.
+
+    Seven hospitals' nodes run as processes of their own. Their folders, keys and ledgers go to
+    `keep`, else into a temporary folder that is deleted.
 
     Raises
     ------
@@ -117,10 +128,40 @@ def run_demo(out: Path, *, quiet: bool) -> Demo:
     with Progress(quiet=quiet) as progress, staged(out) as place:
         unpack(place / EXTRACTS)
         (place / PLAN).write_text(text, encoding="utf-8", newline="\n")
-        plan = read_plan(text, PLAN)
-        results = played(plan, place / EXTRACTS, None, SEED, progress)
+        results = _run(place, read_plan(text, PLAN), keep, progress)
         write_files(results, place, NOTICE)
     return Demo(results, out)
+
+
+def _run(place: Path, plan: Plan, keep: Path | None, progress: Progress) -> Results:
+    extracts = {site_id(file.stem): file for file in sorted((place / EXTRACTS).glob("*.csv"))}
+    progress.stage("Found a centre and seven hospitals")
+    with _workplace(keep) as folder:
+        consortium = assemble(folder, place / PLAN, plan, extracts, SEED)
+        progress.stage("Start the hospitals' nodes")
+        run = conduct(consortium, lambda status: _watch(progress, status))
+    progress.stage("Write results and report")
+    return results_of(run)
+
+
+@contextmanager
+def _workplace(keep: Path | None) -> Iterator[Path]:
+    if keep is not None:
+        if keep.exists() and any(keep.iterdir()):
+            raise OutputError(f"{keep}: is not empty")
+        keep.mkdir(parents=True, exist_ok=True)
+        yield keep.absolute()
+        return
+    with TemporaryDirectory(prefix="riskset-demo-") as folder:
+        yield Path(folder)
+
+
+def _watch(progress: Progress, status: RunStatus) -> None:
+    """Show the stage that the run is in, and what has come in so far."""
+    if status.row.state is RunState.OPENING:
+        progress.stage("Gather fresh keys")
+    elif status.row.state is RunState.ASKING and status.steps:
+        progress.asked(status.steps[0], status.row.trip, status.bytes_up // len(status.sites))
 
 
 def _check_inputs(out: Path, text: str) -> None:

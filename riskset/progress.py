@@ -89,6 +89,13 @@ class Progress(AbstractContextManager["Progress"]):
         self._stages[-1].detail = text
         self._show()
 
+    def asked(self, step: str, trip: int, size: int) -> None:
+        """Show a trip of a run by its first step; each hospital has sent `size` bytes so far."""
+        name = STAGES.get(step.partition("/")[0], OUTCOMES)
+        if not any(stage.name == OUTCOMES for stage in self._stages) or name == OUTCOMES:
+            self.stage(name)
+            self.detail(f"trip {trip}, {size:,} bytes from each hospital so far")
+
     def watch(self, trip: tuple[Asked, ...]) -> None:
         """Count a trip towards its stage."""
         first = trip[0].name.partition("/")[0]

@@ -6,6 +6,7 @@ Keys are born here and never leave. What is there already is never replaced.
 import json
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,10 +66,12 @@ def init(
     address: str = NOT_YET,
     extract: str = "extract.csv",
     mapping: str | None = None,
+    random: Callable[[int], bytes] = os.urandom,
 ) -> Identity:
     """Make the settings, the state folder and the keys of a node.
 
-    The settings are written last: a file that is there means that all of it is.
+    The settings are written last: a file that is there means that all of it is. `random` gives
+    so many secret bytes; anything but the system's own is for demonstrations.
 
     Raises
     ------
@@ -90,7 +93,7 @@ def init(
     folder = make_folder(config.absolute().parent / "state")
     for path in (folder.identity, folder.secret):
         if not path.exists():
-            write_private(path, os.urandom(SEED_SIZE))
+            write_private(path, random(SEED_SIZE))
     _write(config, text)
     return Identity(own, identity_public(folder.seed(folder.identity)))
 
