@@ -5,30 +5,37 @@ and auditors replay it. Decisions use whole numbers and + - * / and square roots
 all come to the same question.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from protocol.disclosure import rules, too_many_columns
+from protocol.parts.adjusted import adjusted_by_hospital
 from protocol.parts.imputation import Coin, Imputed, impute
 from protocol.parts.matching import LeftOut, Made, PooledMatch, match
 from protocol.parts.outcomes import outcomes
 from protocol.parts.propensity import NoFit, Scores, fit_propensity
 from protocol.parts.quantiles import exact_quartiles
+from protocol.parts.strata import ScoreStrata, cut_scores, size_strata
 from protocol.plan.digest import plan_digest
 from protocol.plan.model import Design, Plan
 from protocol.play import Play, ask, both, tell, together
+from protocol.stats.cox import Ties
+from protocol.steps.adjusted import Adjustment
 from protocol.steps.atoms import Atoms, Membership, permitted
 from protocol.steps.coin import CoinTerms, ShowCoin
 from protocol.steps.describe import Describe, Description
+from protocol.steps.fifths import Stratified
 from protocol.steps.flow import Flow, FlowOfPatients
 from protocol.steps.level_atoms import LevelAtoms, levels_apart
 from protocol.steps.level_sizes import LevelSizes, small_levels
 from protocol.steps.local import LocalFit, LocalFits
 from protocol.steps.lock import Lock
 from protocol.steps.model import Model, propensity_model
+from protocol.steps.outcome_table import OutcomeTable
 from protocol.steps.overlap import NARROWEST, Bins, Overlap, Strata
 from protocol.steps.population import Complete, Everybody, Filtered, Population
-from protocol.steps.risk_table import Level
+from protocol.steps.risk_table import EVERY, Level, RiskTableStep
 from protocol.steps.weighting import Weighted
 from protocol.steps.within import WithinHospital
 
@@ -55,6 +62,7 @@ class Findings:
     subgroups: Mapping[str, tuple[Level, ...]]
     left_out: tuple[LeftOut, ...]
     imputed: Imputed | None = None
+    strata: ScoreStrata | None = None
 
 
 def study(plan: Plan, roster_digest: bytes) -> Play[Findings]:
@@ -64,23 +72,30 @@ def study(plan: Plan, roster_digest: bytes) -> Play[Findings]:
     flow, pooled = yield from _describe(plan, terms)
     model, local, scores = yield from _propensity(plan, pooled, flow, len(extracts))
     tossed, designs = yield from _designs(plan, scores, pooled, flow, terms)
-    populations, members, left_out = yield from _populations(plan, flow, designs)
+    cut = yield from cut_scores(plan, scores)
     weighted, unweighted = _weighted(plan, scores)
-    populations, left_out = (*populations, *weighted), (*left_out, *unweighted)
+    populations, members, left_out = yield from _populations(plan, flow, designs, weighted)
     looked, small = yield from _subgroups(plan, populations, members)
+    strata = yield from _strata(plan, cut, populations, members)
     described = together(
         [
             *(outcomes(plan, p, size_of(p, members), looked[p.name]) for p in populations),
             *(_described(plan, population, flow) for population in populations),
             exact_quartiles(Complete(plan), pooled),
+            *_within_strata(plan, strata),
+            *_adjusted(plan, model),
         ]
     )
     # Beside the outcomes: all that must not know them is decided.
     coin = Coin(tossed, terms, flow.coin_commitments)
     _, imputed = yield from both(described, impute(plan, scores, pooled, flow, coin))
-    left_out = (*left_out, *small, *([imputed] if isinstance(imputed, LeftOut) else []))
+    unmade = [one for one in (imputed, strata) if isinstance(one, LeftOut)]
+    left_out = (*left_out, *unweighted, *small, *unmade)
     drawn = imputed if isinstance(imputed, Imputed) else None
-    return Findings(model, local, scores, designs, populations, members, looked, left_out, drawn)
+    shown = strata if isinstance(strata, ScoreStrata) else None
+    return Findings(
+        model, local, scores, designs, populations, members, looked, left_out, drawn, shown
+    )
 
 
 def size_of(population: Population, members: Membership) -> tuple[int, int]:
@@ -152,19 +167,24 @@ def _overview(plan: Plan, scores: Scores) -> Overlap:
 
 
 def _populations(
-    plan: Plan, flow: FlowOfPatients, designs: tuple[Made, ...]
+    plan: Plan, flow: FlowOfPatients, designs: tuple[Made, ...], weighted: tuple[Weighted, ...]
 ) -> Play[tuple[tuple[Population, ...], Membership, tuple[LeftOut, ...]]]:
-    """Count who is in which population, and leave out what would single out a few (rule D)."""
+    """Count who is in which population, and leave out what would single out a few (rule D).
+
+    Weighted populations are the complete cases, save those that are trimmed.
+    """
     filters = [Filtered(plan, spec) for spec in plan.populations]
     made = [design.population for design in designs if not isinstance(design, LeftOut)]
-    candidates = (Complete(plan), Everybody(), *filters, *made)
+    trimmed = [population for population in weighted if population.members != "complete"]
+    candidates = (Complete(plan), Everybody(), *filters, *made, *trimmed)
     members = yield from ask(Atoms(plan, candidates))
     reasons = permitted(plan, members.names, members)
     if not any(flow.incomplete):  # nobody is in one and not in the other
         reasons["complete"] = ""
     elif "all" not in reasons:
         reasons["complete"] = "outcomes are looked at in all patients"
-    allowed = tuple(_rescaled(p, members) for p in candidates if p.name not in reasons)
+    asked = (*candidates[: len(candidates) - len(trimmed)], *weighted)
+    allowed = tuple(_rescaled(p, members) for p in asked if p.name not in reasons)
     told = [LeftOut(name, reason) for name, reason in reasons.items() if name != "complete"]
     unmade = [design for design in designs if isinstance(design, LeftOut)]
     closed = [one for d in designs if isinstance(d, PooledMatch) for one in d.closed]
@@ -173,7 +193,7 @@ def _populations(
 
 def _weighted(
     plan: Plan, scores: Scores | NoFit | None
-) -> tuple[tuple[Population, ...], tuple[LeftOut, ...]]:
+) -> tuple[tuple[Weighted, ...], tuple[LeftOut, ...]]:
     """Weigh the complete cases: the same patients, so no difference of totals is about a few."""
     if not isinstance(scores, Scores):
         reason = "there is no propensity score"
@@ -190,7 +210,7 @@ def _subgroups(
     """Choose the subgroup levels to look at in each population, by numbers of patients alone."""
     if not plan.subgroups:
         return {population.name: () for population in populations}, ()
-    named = {_members(p): Complete(plan) if isinstance(p, Weighted) else p for p in populations}
+    named = {_members(p): Complete(plan) if _members(p) == "complete" else p for p in populations}
     crossed = LevelAtoms(plan, tuple(named.values()), members.patterns(list(named)))
     sizes = together(ask(LevelSizes(plan, one)) for one in populations)
     asked, groups = yield from both(sizes, ask(crossed))
@@ -210,9 +230,44 @@ def _subgroups(
     return looked, tuple(left_out)
 
 
+def _strata(
+    plan: Plan,
+    cut: Stratified | LeftOut | None,
+    populations: tuple[Population, ...],
+    members: Membership,
+) -> Play[ScoreStrata | LeftOut | None]:
+    """Count the strata of the score, before any outcome."""
+    if not isinstance(cut, Stratified):
+        return cut
+    named = {_members(p): Complete(plan) if _members(p) == "complete" else p for p in populations}
+    patterns = members.patterns(list(named))
+    return (yield from size_strata(plan, cut, tuple(named.values()), tuple(patterns)))
+
+
+def _within_strata(plan: Plan, strata: ScoreStrata | LeftOut | None) -> Iterator[Play[Any]]:
+    """Ask the tables of every stratum."""
+    if not isinstance(strata, ScoreStrata):
+        return
+    for population, size in zip(strata.populations, strata.sizes, strict=True):
+        yield tell(Describe(plan, population))
+        for endpoint in plan.survival:
+            yield tell(RiskTableStep(plan, endpoint, population, EVERY, size))
+        for outcome in plan.binary:
+            yield tell(OutcomeTable(plan, outcome, population, EVERY, size))
+
+
+def _adjusted(plan: Plan, model: Model | None) -> Iterator[Play[Any]]:
+    """Fit the hazard ratios that the plan wants adjusted, within hospitals."""
+    for endpoint in plan.survival if model is not None else ():
+        if endpoint.adjusted and model is not None:
+            columns = tuple(range(model.size))
+            adjustment = Adjustment(model, endpoint, Ties.EFRON, columns)
+            yield adjusted_by_hospital(adjustment, rules(plan).strata_hospitals)
+
+
 def _members(population: Population) -> str:
     """Name the population with the same patients that is not weighted by the score."""
-    return "complete" if isinstance(population, Weighted) else population.name
+    return population.members if isinstance(population, Weighted) else population.name
 
 
 def _rescaled(population: Population, members: Membership) -> Population:

@@ -20,6 +20,7 @@ from protocol.steps.adjusted import (
     PooledAdjusted,
     StratifiedAdjusted,
 )
+from protocol.steps.by_hospital import HospitalCount
 
 Asked = StratifiedAdjusted | PooledAdjusted
 
@@ -34,10 +35,13 @@ class NotAdjusted:
 def adjusted_by_hospital(adjustment: Adjustment, hospitals: int) -> Play[AdjustedFit | NotAdjusted]:
     """Fit with hazards of each hospital's own, if enough hospitals have information (rule S7)."""
 
-    def question(asked: Adjustment, b: tuple[float, ...], trip: int) -> Asked:
+    def question(asked: Adjustment, b: tuple[float, ...], trip: int) -> StratifiedAdjusted:
         return StratifiedAdjusted(asked, b, f"{len(b)} columns", trip)
 
-    return (yield from _fit(adjustment, question, hospitals))
+    enough = yield from ask(HospitalCount(question(adjustment, (0.0,) * len(adjustment.kept), 0)))
+    if enough < hospitals:
+        return NotAdjusted(f"fewer than {hospitals} hospitals have information (rule S7)")
+    return (yield from _fit(adjustment, question))
 
 
 def adjusted_pooled(
@@ -48,13 +52,12 @@ def adjusted_pooled(
     def question(asked: Adjustment, b: tuple[float, ...], trip: int) -> Asked:
         return PooledAdjusted(asked, b, f"{len(b)} columns", trip, cells)
 
-    return (yield from _fit(adjustment, question, 1))
+    return (yield from _fit(adjustment, question))
 
 
 def _fit(
     adjustment: Adjustment,
     question: Callable[[Adjustment, tuple[float, ...], int], Asked],
-    hospitals: int,
 ) -> Play[AdjustedFit | NotAdjusted]:
     """Iterate b + I^-1 U from b = 0; columns that add nothing to those before are left out."""
     b = (0.0,) * len(adjustment.kept)
@@ -62,8 +65,6 @@ def _fit(
     trip = 0
     while trip < MAX_TRIPS:
         learnt = yield from ask(question(adjustment, b, trip))
-        if learnt.hospitals < hospitals:
-            return NotAdjusted(f"fewer than {hospitals} hospitals have information (rule S7)")
         trip += 1
         try:
             step = adjusted_step(learnt.terms)

@@ -19,9 +19,11 @@ from protocol.stats.heterogeneity import (
     random_effects,
     reml_step,
 )
+from protocol.steps.by_hospital import HospitalCount, StratifiedFamily, StratifiedOutcome
 from protocol.steps.clustered import StratifiedSquares
 from protocol.steps.effects import HospitalEffects
-from protocol.steps.risk_table import RiskTableStep
+from protocol.steps.left_out import LeftOutHospitals, LeftOutRange
+from protocol.steps.risk_table import Events, RiskTableStep
 from protocol.steps.stratified import StratifiedCox
 
 REML_TRIPS = 100
@@ -65,10 +67,10 @@ def agreement(step: RiskTableStep) -> Play[Agreement | None]:
     None where fewer have, or nobody has. The first trip's sums give Cochran's Q and the variance
     between hospitals by moments; the second's, weighed by it, the mean of varying effects.
     """
-    demands = rules(step.plan)
-    first = yield from ask(HospitalEffects(step))
-    if first.hospitals < max(2, demands.fit_hospitals):
+    hospitals = yield from ask(HospitalCount(HospitalEffects(step)))
+    if hospitals < max(2, rules(step.plan).fit_hospitals):
         return None
+    first = yield from ask(HospitalEffects(step))
     sums = first.sums
     fixed = effects(first.hospitals, sums.w, sums.w2, sums.wt, sums.wt2)
     second = yield from ask(HospitalEffects(step, fixed.between_variance, 1))
@@ -89,3 +91,26 @@ def _restricted(step: RiskTableStep, fixed: Effects, sum_w2: float) -> Play[Rand
             return random_effects(learnt.sums, fixed, sum_w2)
         between = following
     return None
+
+
+def further_tests(step: RiskTableStep) -> Play[None]:
+    """Ask the log-rank test's relatives, stratified by hospital."""
+    yield from tell(StratifiedFamily(step))
+
+
+def common_odds(step: StratifiedOutcome) -> Play[None]:
+    """Ask Mantel and Haenszel's odds ratio, where enough hospitals have one (rule S7)."""
+    hospitals = yield from ask(HospitalCount(step))
+    if hospitals >= rules(step.plan).strata_hospitals:
+        yield from tell(step)
+
+
+def left_out(step: RiskTableStep, events: Events | None) -> Play[LeftOutRange | None]:
+    """Ask between which limits the hazard ratio stays without any one hospital (rules L, S7)."""
+    if events is None or not rules(step.plan).totals_to_sites:
+        return None
+    asked = LeftOutHospitals(step, events)
+    hospitals = yield from ask(HospitalCount(asked))
+    if hospitals < max(2, rules(step.plan).fit_hospitals):
+        return None
+    return (yield from ask(asked))

@@ -65,8 +65,8 @@ def impute(
     key = coin.tossed or (yield from ask(ShowCoin(coin.terms, coin.commitments)))
     prognosis = yield from ask(Hazard(plan))
     drawn = targets(plan, missing_covariates(plan, flow), pooled)
-    sweeps = plan.imputation.cycles if len(drawn) > 1 else 1
-    recipe = Recipe(plan, scores.model, drawn, prognosis, KeyedTickets(key, coin.terms), sweeps)
+    tickets, sweeps = KeyedTickets(key, coin.terms), plan.imputation.cycles
+    recipe = Recipe(plan, scores.model, drawn, prognosis, tickets, sweeps)
     crowded = too_crowded(recipe, flow)
     if crowded:
         return LeftOut(NAME, crowded)
@@ -77,18 +77,16 @@ def impute(
 def why_not(plan: Plan, scores: Scores | NoFit | None, flow: FlowOfPatients) -> str:
     """Say why nothing is imputed; "" if it is.
 
-    A covariate's model leaves out who misses it and the weights take them in, so the difference
-    of sums is about these patients (rule D).
+    Models and weights take in everybody, and the other fits complete cases only: the difference
+    is about those who miss a covariate (rule D).
     """
     if not isinstance(scores, Scores):
         return "there is no propensity score"
     if not rules(plan).totals_to_sites:
         return f"profile `{plan.disclosure.profile}` withholds from hospitals what they need for it"
-    missing = missing_covariates(plan, flow)
-    if not missing:
+    if not missing_covariates(plan, flow):
         return "no patient misses a covariate"
-    groups = [*flow.incomplete, *(n for name in missing for n in flow.missing[name])]
-    if small_difference(plan, groups):
+    if small_difference(plan, list(flow.incomplete)):
         return "so few patients miss a covariate that sums would be about them (rule D)"
     return ""
 
@@ -101,22 +99,26 @@ def missing_covariates(plan: Plan, flow: FlowOfPatients) -> tuple[str, ...]:
 
 def too_crowded(recipe: Recipe, flow: FlowOfPatients) -> str:
     """Say why a covariate's model has too few patients for its columns; "" if none has (S3)."""
+    patients = flow.patients[0] + flow.patients[1]
     for target in recipe.targets:
-        low, high = flow.missing[target.name]
         columns = recipe.columns(target) + max(1, target.levels)
-        reason = too_many_columns(recipe.plan, columns, recipe.prognosis.assessed - low - high)
+        reason = too_many_columns(recipe.plan, columns, patients)
         if reason:
             return f"to impute {target.name} {reason}"
     return ""
 
 
 def complete(recipe: Recipe, imputations: int, coin: bytes) -> Play[tuple[Completion, ...]]:
-    """Draw the models, covariate by covariate and sweep by sweep.
+    """Draw the models, covariate by covariate and sweep by sweep: a Gibbs sampler.
+
+    A model is drawn given all values, imputed ones among them, and the values given the model.
+    What the start has wrong shrinks by about the share of missing information each sweep.
 
     References
     ----------
-    van Buuren and Groothuis-Oudshoorn (2011), J. Stat. Softw. 45(3) (chained equations); White
-    and Royston (2009), Stat. Med. 28, 1982-1998 (event and cumulative hazard as predictors).
+    Tanner and Wong (1987), J. Am. Stat. Assoc. 82, 528-540 (data augmentation); van Buuren and
+    Groothuis-Oudshoorn (2011), J. Stat. Softw. 45(3) (chained equations); White and Royston
+    (2009), Stat. Med. 28, 1982-1998 (event and cumulative hazard as predictors).
     """
     made = tuple(Completion(recipe, number) for number in range(1, imputations + 1))
     for sweep in range(1, recipe.sweeps + 1):

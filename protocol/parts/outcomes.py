@@ -1,11 +1,21 @@
 """Ask the outcomes of one population: tables first, then what is built on them."""
 
+from collections.abc import Iterator
+from typing import Any
+
 from protocol.disclosure import rules
-from protocol.parts.by_hospital import stratified_hazards
+from protocol.parts.by_hospital import (
+    agreement,
+    common_odds,
+    further_tests,
+    left_out,
+    stratified_hazards,
+)
 from protocol.parts.matching import with_borders
 from protocol.plan.model import Plan, TimeToEvent
 from protocol.play import Play, ask, both, tell, together
 from protocol.stats.cox import NotEstimable, Ties, fit, score_residuals
+from protocol.steps.by_hospital import StratifiedOutcome
 from protocol.steps.outcome_table import OutcomeTable
 from protocol.steps.population import Population
 from protocol.steps.quota import Matched
@@ -24,7 +34,8 @@ def outcomes(
         for endpoint in plan.survival
     ]
     cells = [_cells(plan, population)] if plan.survival else []
-    found = yield from together([*survival, *cells, *tables])
+    odds = _odds(plan, population)
+    found = yield from together([*survival, *cells, *tables, *odds])
     paired = found[len(survival)] if cells else None
     if isinstance(paired, Matched):
         events = [table for table in found[: len(survival)] if isinstance(table, Events)]
@@ -51,13 +62,35 @@ def _survival(step: RiskTableStep) -> Play[Events | None]:
     events, contributing = yield from both(tell(step), ask(Contributors(step)))
     enough = contributing >= rules(step.plan).strata_hospitals
     if enough and not step.population.weighted:
-        yield from _stratified(step)
+        yield from together([*_stratified(step), *_sensitivity(step, events)])
     return events
 
 
-def _stratified(step: RiskTableStep) -> Play[None]:
+def _stratified(step: RiskTableStep) -> Iterator[Play[Any]]:
     """Test with hazards of each hospital's own: a few sums a test, and a few trips for Cox."""
-    yield from together([_log_rank(step), *(stratified_hazards(step, ties) for ties in Ties)])
+    yield _log_rank(step)
+    yield from (stratified_hazards(step, ties) for ties in Ties)
+    if step.endpoint.further_tests:
+        yield further_tests(step)
+
+
+def _sensitivity(step: RiskTableStep, events: Events | None) -> Iterator[Play[Any]]:
+    """Ask whether hospitals agree, as far as the plan wants to know."""
+    asked = step.plan.sensitivity
+    if asked is not None and asked.heterogeneity:
+        yield agreement(step)
+    if asked is not None and asked.leave_one_out:
+        yield left_out(step, events)
+
+
+def _odds(plan: Plan, population: Population) -> list[Play[None]]:
+    """Compare outcomes without a time within hospitals, if the plan asks for it."""
+    if plan.sensitivity is None or not plan.sensitivity.common_odds or population.weighted:
+        return []
+    return [
+        common_odds(StratifiedOutcome(plan, population, e.variable, e.event_levels))
+        for e in plan.binary
+    ]
 
 
 def _log_rank(step: RiskTableStep) -> Play[None]:

@@ -1,14 +1,21 @@
 """What the keys of a plan demand of each other. One key's own limits are in `model`.
 
 The rules themselves stand in `check_people` (dictionary, conditions, arms, populations),
-`check_analysis` (model, designs, endpoints, disclosure), `check_imputation` (missing covariates)
-and `advice` (what may be meant, but rarely is).
+`check_analysis` (model, designs, endpoints, disclosure), `check_imputation` (missing covariates),
+`check_sensitivity` (strata, trimming, adjustment, agreement of hospitals) and `advice` (what may be
+meant, but rarely is).
 """
 
 from collections.abc import Iterable
 
 from protocol.errors import Problem
-from protocol.plan import advice, check_analysis, check_imputation, check_people
+from protocol.plan import (
+    advice,
+    check_analysis,
+    check_imputation,
+    check_people,
+    check_sensitivity,
+)
 from protocol.plan.finding import Finding
 from protocol.plan.model import Plan
 from protocol.plan.sentences import where
@@ -16,7 +23,7 @@ from protocol.plan.sentences import where
 
 def check(plan: Plan) -> list[Problem]:
     """List everything that makes a plan of the right shape unfit to run."""
-    rules = (check_people, check_analysis, check_imputation)
+    rules = (check_people, check_analysis, check_imputation, check_sensitivity)
     return _problems(plan, [found for module in rules for found in module.findings(plan)])
 
 

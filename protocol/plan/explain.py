@@ -75,6 +75,7 @@ def explain(plan: Plan) -> list[Section]:
         _populations(plan),
         _endpoints(plan),
         _subgroups(plan),
+        *_sensitivity(plan),
         Section("Who may see what", profiles.sentences(plan)),
         Section("What can never leave a hospital", NEVER_LEAVES),
     ]
@@ -208,6 +209,8 @@ def _comparable(plan: Plan) -> Section:
     ]
     sentences += [phrases.design(plan, design) for design in plan.designs]
     sentences += [phrases.weighting(weighting) for weighting in plan.weightings]
+    if plan.stratification is not None:
+        sentences.append(phrases.stratification(plan.stratification))
     if plan.imputation is not None:
         sentences.append(phrases.imputation(plan.imputation))
     rows = tuple(
@@ -237,3 +240,8 @@ def _endpoints(plan: Plan) -> Section:
 def _subgroups(plan: Plan) -> Section:
     sentences = tuple(phrases.subgroup(plan, subgroup) for subgroup in plan.subgroups)
     return Section("Subgroups", sentences or ("None.",))
+
+
+def _sensitivity(plan: Plan) -> tuple[Section, ...]:
+    said = phrases.sensitivity(plan.sensitivity) if plan.sensitivity else ()
+    return (Section("Do hospitals agree?", said),) if said else ()

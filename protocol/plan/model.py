@@ -232,6 +232,31 @@ class Weighting(Part):
         "('overlap'), the 'treated', the 'comparator', 'everybody' (also 'stabilised'), or those "
         "whom a one-to-one match would take ('matchable')."
     )
+    trim: float | None = Field(
+        default=None,
+        gt=0,
+        lt=0.5,
+        # Left out of the plan's name where it is not asked for, as plans had no such key before.
+        exclude_if=lambda value: value is None,
+        description="Patients whose propensity is below this, or above 1 less this, are left out.",
+    )
+    truncate: float | None = Field(
+        default=None,
+        gt=0,
+        exclude_if=lambda value: value is None,
+        description="A larger weight counts as this weight.",
+    )
+
+
+class Stratification(Part):
+    """A way to make the arms comparable by comparing them within strata of the propensity."""
+
+    label: Text = Field(
+        default="stratified by propensity", description="How the report calls the comparison."
+    )
+    strata: int = Field(
+        default=5, ge=2, le=10, description="Strata of about equal size; five are usual."
+    )
 
 
 class Imputation(Part):
@@ -263,6 +288,18 @@ class Population(Part):
     )
 
 
+FurtherTest = Literal[
+    "gehan",
+    "tarone-ware",
+    "peto-peto",
+    "modified-peto-peto",
+    "fleming-harrington-1-0",
+    "fleming-harrington-0-1",
+    "fleming-harrington-1-1",
+    "fleming-harrington-half-half",
+]
+
+
 def _by_name(causes: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """Order causes by name: the order numbers them, and must not hang on how a file lists them."""
     return dict(sorted(causes.items()))
@@ -290,6 +327,20 @@ class TimeToEvent(Part):
     horizon: int | None = Field(
         default=None, gt=0, description="The time up to which mean survival time is taken."
     )
+    further_tests: tuple[FurtherTest, ...] = Field(
+        default=(),
+        # Left out of the plan's name where it is not asked for, as plans had no such key before.
+        exclude_if=lambda value: not value,
+        description="Tests of equal hazards beside the log-rank test: early differences count more "
+        "in 'gehan', 'tarone-ware', the two Peto tests and 'fleming-harrington-1-0', late ones in "
+        "'fleming-harrington-0-1', those in between in the other two.",
+    )
+    adjusted: bool = Field(
+        default=False,
+        exclude_if=lambda value: not value,
+        description="Whether to report a hazard ratio adjusted for the covariates of [propensity], "
+        "with hazards of each hospital's own.",
+    )
 
 
 class BinaryOutcome(Part):
@@ -311,6 +362,26 @@ class Subgroup(Part):
     """A variable whose levels are looked at one by one."""
 
     variable: Name = Field(description="A variable with levels.")
+
+
+class Sensitivity(Part):
+    """Whether hospitals agree, and how much any one of them matters."""
+
+    heterogeneity: bool = Field(
+        default=False,
+        description="Whether to ask if the hospitals' own hazard ratios agree; from five hospitals "
+        "that have one.",
+    )
+    common_odds: bool = Field(
+        default=False,
+        description="Whether to report Mantel and Haenszel's odds ratio of outcomes without a "
+        "time, by hospital; from four hospitals that tell the arms apart.",
+    )
+    leave_one_out: bool = Field(
+        default=False,
+        description="Whether to report between which limits the hazard ratio stays when any one "
+        "hospital is left out; no hospital is named.",
+    )
 
 
 class Disclosure(Part):
@@ -353,6 +424,11 @@ class Plan(Part):
     weightings: tuple[Weighting, ...] = Field(
         default=(), description="Ways to make the arms comparable by weights."
     )
+    stratification: Stratification | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="Compare the arms within strata of the propensity score.",
+    )
     imputation: Imputation | None = Field(
         default=None,
         # Left out of the plan's name where it is not asked for, as plans had no such key before.
@@ -367,6 +443,11 @@ class Plan(Part):
     )
     subgroups: tuple[Subgroup, ...] = Field(
         default=(), description="Variables whose levels are looked at one by one."
+    )
+    sensitivity: Sensitivity | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="Whether hospitals agree, and how much any one of them matters.",
     )
 
     def variable(self, name: str) -> Number | Category | Binary | Time:

@@ -17,6 +17,8 @@ from protocol.plan.model import (
     Plan,
     Population,
     Propensity,
+    Sensitivity,
+    Stratification,
     Subgroup,
     Time,
     TimeToEvent,
@@ -188,7 +190,28 @@ def weighting(entry: Weighting) -> str:
     return (
         f"{entry.label} ('{entry.name}'): each patient weighs so much, by the own propensity "
         f"score, that both arms resemble {target(entry)}. The weights stay in the hospital; sums "
-        "of weights and of their squares leave it."
+        f"of weights and of their squares leave it.{_bounded(entry)}"
+    )
+
+
+def _bounded(entry: Weighting) -> str:
+    said = ""
+    if entry.trim is not None:
+        said += (
+            f" Patients with a propensity below {number(entry.trim)} or above "
+            f"{number(1 - entry.trim)} are left out."
+        )
+    if entry.truncate is not None:
+        said += f" A weight above {number(entry.truncate)} counts as {number(entry.truncate)}."
+    return said
+
+
+def stratification(entry: Stratification) -> str:
+    """Say how strata are cut, and what leaves of each."""
+    return (
+        f"{entry.label}: patients are put into {entry.strata} strata of about equal size by their "
+        "score, cut at bins of its histogram, and the arms are compared within strata. The tables "
+        "of every stratum leave the hospital."
     )
 
 
@@ -222,6 +245,41 @@ def endpoint(plan: Plan, entry: AnyEndpoint) -> str:
             assert_never(entry)
 
 
+TESTS = {
+    "gehan": "Gehan's",
+    "tarone-ware": "Tarone and Ware's",
+    "peto-peto": "Peto and Peto's",
+    "modified-peto-peto": "Peto and Peto's modified",
+    "fleming-harrington-1-0": "Fleming and Harrington's (1, 0)",
+    "fleming-harrington-0-1": "Fleming and Harrington's (0, 1)",
+    "fleming-harrington-1-1": "Fleming and Harrington's (1, 1)",
+    "fleming-harrington-half-half": "Fleming and Harrington's (1/2, 1/2)",
+}
+"""What the further tests of equal hazards are called."""
+
+
+def sensitivity(entry: Sensitivity) -> tuple[str, ...]:
+    """Say what is asked about hospitals, and what each answer shows."""
+    said = []
+    if entry.heterogeneity:
+        said.append(
+            "Do hospitals agree? Each hospital's own hazard ratio enters sums of weights and of "
+            "weighted effects, over five hospitals at least (rule S7). No hospital's is shown."
+        )
+    if entry.common_odds:
+        said.append(
+            "Outcomes without a time are also compared within hospitals, by Mantel and Haenszel's "
+            "odds ratio: seven sums over four hospitals at least (rule S7), no hospital's table."
+        )
+    if entry.leave_one_out:
+        said.append(
+            "Between which limits does the hazard ratio stay when any one hospital is left out? "
+            "Only the outermost steps of a coarse scale are shown, over five hospitals at least "
+            "(rule S7); which hospitals they are, nobody learns (rule L)."
+        )
+    return tuple(said)
+
+
 def subgroup(plan: Plan, entry: Subgroup) -> str:
     """Say which subgroups a variable makes."""
     variable = plan.variable(entry.variable)
@@ -243,6 +301,14 @@ def _survival(plan: Plan, entry: TimeToEvent) -> str:
         said += f" Reported at {joined([number(t) for t in entry.landmarks])} {unit}s."
     if entry.horizon is not None:
         said += f" Mean survival time is taken up to {number(entry.horizon)} {unit}s."
+    if entry.further_tests:
+        tests = joined([TESTS[name] for name in entry.further_tests])
+        said += f" Beside the log-rank test, the arms are compared by {tests} test."
+    if entry.adjusted:
+        said += (
+            " A hazard ratio adjusted for the covariates is fitted with hazards of each "
+            "hospital's own, from sums over four hospitals at least (rule S7)."
+        )
     return said
 
 

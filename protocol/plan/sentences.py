@@ -35,12 +35,14 @@ TABLES: Mapping[Loc, type[BaseModel]] = {
     ("propensity", "covariates"): model.Covariate,
     ("designs",): model.Design,
     ("weightings",): model.Weighting,
+    ("stratification",): model.Stratification,
     ("imputation",): model.Imputation,
     ("populations",): model.Population,
     ("populations", "conditions"): model.Condition,
     ("endpoints", "time-to-event"): model.TimeToEvent,
     ("endpoints", "binary"): model.BinaryOutcome,
     ("subgroups",): model.Subgroup,
+    ("sensitivity",): model.Sensitivity,
 }
 """The tables of a plan's file, by the keys and the entry's type that lead to them."""
 

@@ -116,6 +116,10 @@ class StratifiedAdjusted(Silent):
             about=True,
         )
 
+    def contributes(self, cohort: Cohort) -> bool:
+        """Say whether both arms are at risk at an event. Run by a hospital."""
+        return bool(self.local(cohort)["hospital"] > 0)
+
     def local(self, cohort: Cohort) -> Release:
         """Evaluate the likelihood of this hospital's own patients. Run by a hospital."""
         x, cell, event = self.adjustment.rows(cohort)
@@ -205,11 +209,17 @@ class PooledAdjusted(Silent):
         sums = opened.sums
         fitted, observed = float(sums["observed"][0]), sums["observed"][1:]
         pooled = RiskSums(sums["leaving"], sums["dying"], sums["events"], fitted, observed)
-        terms = adjusted_terms(pooled, self.adjustment.ties)
-        patients, events = int(sums["patients"]), int(sums["events"].sum())
-        return AdjustedSums(self.b, terms, patients, events, len(opened.sites))
+        return _evaluated(self, pooled, int(sums["patients"]), len(opened.sites))
 
     @cached_property
     def _width(self) -> int:
         q = len(self.b)
         return 1 + q + q * (q + 1) // 2
+
+
+def _evaluated(
+    asked: PooledAdjusted, sums: RiskSums, patients: int, hospitals: int
+) -> AdjustedSums:
+    """Evaluate risk-set sums; with logarithms, as without rules all rows are on one machine."""
+    terms = adjusted_terms(sums, asked.adjustment.ties)
+    return AdjustedSums(asked.b, terms, patients, int(sums.events.sum()), hospitals)

@@ -6,7 +6,7 @@ No table of a hospital travels. How many hospitals contribute is counted beside 
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,49 @@ from protocol.steps.population import Population
 from protocol.steps.risk_table import RiskTableStep
 
 MH_PARTS = 7
+
+
+class Contributed(Protocol):
+    """A step that adds up what each hospital finds by itself, if it finds anything."""
+
+    @property
+    def name(self) -> str:
+        """Kind and version of the step."""
+        ...
+
+    def key(self) -> Key:
+        """Tell the step from its likes."""
+        ...
+
+    def contributes(self, cohort: Cohort) -> bool:
+        """Say whether a hospital has anything to add. Run by a hospital."""
+        ...
+
+
+@dataclass(frozen=True)
+class HospitalCount(Silent):
+    """Count the hospitals that a sum would be made of, before it is asked for (rule S7)."""
+
+    name: ClassVar[str] = "hospital-count/1"
+    partners_only: ClassVar[bool] = False
+    of: Contributed
+
+    def key(self) -> Key:
+        """One count for each sum."""
+        return self.of.name, *self.of.key()
+
+    def layout(self) -> Layout:
+        """Send one indicator."""
+        words = "whether the hospital has anything to add to a sum"
+        return Layout((count("hospitals", (), words, 1, "hospitals"),))
+
+    def local(self, cohort: Cohort) -> Release:
+        """Look at this hospital's own patients. Run by a hospital."""
+        return {"hospitals": np.array(int(self.of.contributes(cohort)))}
+
+    def learn(self, opened: Opened) -> int:
+        """Count the hospitals. Run by everyone."""
+        return int(opened.sums["hospitals"])
 
 
 @dataclass(frozen=True)
@@ -55,13 +98,13 @@ class StratifiedFamily(Silent):
         own = [log_rank(table, weighting=weigh) for weigh in FAMILY.values()]
         return {
             "events": np.array([(*t.observed, *t.expected) for t in own]) / self._scales[:, None],
-            "variance": np.array([test.variance for test in own]) / self._scales**2,
+            "variance": np.array([test.variance for test in own]) / (self._scales * self._scales),
         }
 
     def learn(self, opened: Opened) -> dict[str, LogRank]:
         """Name the tests. Run by everyone."""
         events = opened.sums["events"] * self._scales[:, None]
-        variances = opened.sums["variance"] * self._scales**2
+        variances = opened.sums["variance"] * (self._scales * self._scales)
         found = zip(FAMILY, events.tolist(), variances.tolist(), strict=True)
         return {
             name: LogRank((o0, o1), (e0, e1), variance)
@@ -155,6 +198,10 @@ class StratifiedOutcome(Silent):
                 count("hospitals", (), "whether its table is informative", 1, "hospitals"),
             )
         )
+
+    def contributes(self, cohort: Cohort) -> bool:
+        """Say whether both arms and both outcomes are there. Run by a hospital."""
+        return bool(self.local(cohort)["hospitals"] > 0)
 
     def local(self, cohort: Cohort) -> Release:
         """Prepare this hospital's own two by two table. Run by a hospital."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.canonical import lp
-from protocol.cohort import Cohort, Flags, column, known
+from protocol.cohort import Cohort, column, known
 from protocol.plan.columns import Column, model_columns, number_column
 from protocol.plan.model import Number, Plan, levels
 from protocol.stats.imputation import (
@@ -119,11 +119,6 @@ class Recipe:
         own = outcomes[rows]
         x[:, at:] = np.where(np.isnan(own), self.prognosis.means, own)
         return x
-
-    def observed(self, cohort: Cohort, outcomes: Reals, target: Target) -> Flags:
-        """Flag the patients whom a target's model is fitted to: its value and outcomes known."""
-        there: Flags = known(self.plan, target.name, cohort.values)
-        return there & ~np.isnan(outcomes).any(axis=1)
 
 
 @dataclass(frozen=True, eq=False)

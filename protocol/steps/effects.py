@@ -56,6 +56,10 @@ class HospitalEffects(Silent):
             about=True,
         )
 
+    def contributes(self, cohort: Cohort) -> bool:
+        """Say whether the hospital has an effect of its own. Run by a hospital."""
+        return own_effect(self.table.own_table(cohort)) is not None
+
     def local(self, cohort: Cohort) -> Release:
         """Fit this hospital's own table. Run by a hospital.
 

@@ -1,20 +1,24 @@
 """Fifths: complete cases by where their propensity lies between cut points (subclassification)."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from protocol.cohort import Cohort, Flags
+from protocol.layout import Layout, Release, count
+from protocol.plan.model import Plan
+from protocol.question import Key, Opened, Silent
 from protocol.steps.model import Model
-from protocol.steps.score import expit
+from protocol.steps.population import Population
 
 FIFTHS = 5
 
 
 @dataclass(frozen=True)
 class Stratified:
-    """Cut points of the propensity; strata are closed on the right, the lowest on both sides.
+    """Cut points of the logit score; strata are closed on the right, the lowest on both sides.
 
     References
     ----------
@@ -33,8 +37,7 @@ class Stratified:
 
     def stratum(self, cohort: Cohort) -> NDArray[np.int64]:
         """Find the stratum, from 0, of each complete case, in the order of the model's rows."""
-        propensity = expit(self.model.logit(cohort, self.b))
-        return np.searchsorted(np.array(self.inner_cuts), propensity, side="left")
+        return np.searchsorted(self.inner_cuts, self.model.logit(cohort, self.b), side="left")
 
 
 @dataclass(frozen=True)
@@ -87,3 +90,67 @@ class MarginalMean:
         weights = np.zeros(cohort.size)
         weights[rows] = factor[self.strata.stratum(cohort), cohort.arm[rows].astype(np.intp)]
         return weights
+
+
+@dataclass(frozen=True, eq=False)
+class StratumGroups:
+    """Patients by stratum, pattern of populations and arm; and hospitals by stratum."""
+
+    counts: NDArray[np.int64]
+    hospitals: tuple[int, ...]
+
+    @property
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """Patients of each stratum by arm (comparator, treated)."""
+        return tuple((int(c), int(t)) for c, t in self.counts.sum(axis=1).tolist())
+
+
+@dataclass(frozen=True, eq=False)
+class StratumSizes(Silent):
+    """Count complete cases by stratum, by the populations they are in, and by arm.
+
+    `patterns` are those that the populations' own count has found; nobody has another.
+    """
+
+    name: ClassVar[str] = "stratum-sizes/1"
+    partners_only: ClassVar[bool] = False
+    plan: Plan
+    strata: Stratified
+    populations: tuple[Population, ...]
+    patterns: tuple[int, ...]
+
+    def key(self) -> Key:
+        """One count a study."""
+        return ()
+
+    def layout(self) -> Layout:
+        """Send two counts a stratum and pattern, and one a stratum."""
+        most, strata = self.plan.disclosure.max_patients_per_hospital, self.strata.number
+        words = "patients by stratum of the score, populations they are in, and arm"
+        shown = "whether the hospital has patients of the stratum"
+        return Layout(
+            (
+                count("counts", (strata, len(self.patterns), 2), words, most),
+                count("hospitals", (strata,), shown, 1, "hospitals"),
+            ),
+            about=True,
+        )
+
+    def local(self, cohort: Cohort) -> Release:
+        """Count this hospital's complete cases. Run by a hospital."""
+        pattern = np.zeros(cohort.size, dtype=np.int64)
+        for bit, population in enumerate(self.populations):
+            pattern |= (population.weights(cohort) > 0).astype(np.int64) << bit
+        counts = np.zeros((self.strata.number, len(self.patterns), 2), dtype=np.int64)
+        for stratum in range(self.strata.number):
+            own = Fifth(self.strata, stratum).members(cohort)
+            for place, one in enumerate(self.patterns):
+                arms = cohort.arm[own & (pattern == one)]
+                counts[stratum, place] = np.bincount(arms, minlength=2)
+        there = np.asarray(counts.any(axis=(1, 2))).astype(np.int64)
+        return {"counts": counts, "hospitals": there}
+
+    def learn(self, opened: Opened) -> StratumGroups:
+        """Name the counts. Run by everyone."""
+        hospitals = tuple(int(n) for n in opened.sums["hospitals"])
+        return StratumGroups(opened.sums["counts"], hospitals)

@@ -16,6 +16,7 @@ from protocol.disclosure import time_grid
 from protocol.layout import Field, Layout, Release, count
 from protocol.plan.model import Plan
 from protocol.question import Key, Opened, Silent
+from protocol.steps.plausible import require
 
 Reals = NDArray[np.float64]
 
@@ -25,14 +26,12 @@ class Prognosis:
     """What the outcomes of all patients say of one patient.
 
     `hazards` has, by endpoint with a time, the Nelson-Aalen estimate at each grid time, shape
-    (K,); `means` the mean of every column, which stands in where a patient's outcome is missing;
-    `assessed` counts the patients without a missing outcome.
+    (K,); `means` the mean of every column, which stands in where a patient's outcome is missing.
     """
 
     plan: Plan
     hazards: Mapping[str, Reals]
     means: tuple[float, ...]
-    assessed: int
 
     @property
     def columns(self) -> int:
@@ -84,30 +83,35 @@ class Hazard(Silent):
             count(f"outcome {e.name}", (2,), "patients without and with the outcome", most)
             for e in self.plan.binary
         ]
-        assessed = count("assessed", (), "patients without a missing outcome", most)
-        return Layout((assessed, *fields))
+        return Layout(tuple(fields))
 
     def local(self, cohort: Cohort) -> Release:
         """Count this hospital's patients. Run by a hospital."""
-        there = np.ones(cohort.size, dtype=np.bool_)
         release: dict[str, NDArray[np.int64]] = {}
         for endpoint in self.plan.survival:
             time, status = event_status(self.plan, endpoint, cohort)
             grid, known = time_grid(self.plan, endpoint), status >= 0
-            there &= known
             counts = np.zeros((2, grid.cells), dtype=np.int64)
             ended = (status[known] != 1).astype(np.intp)
             np.add.at(counts, (ended, grid.cell(time[known])), 1)
             release[f"times {endpoint.name}"] = counts
         for binary in self.plan.binary:
             happened = outcome(self.plan, binary, cohort)
-            there &= happened >= 0
             counts = np.bincount(happened[happened >= 0], minlength=2)
             release[f"outcome {binary.name}"] = counts.astype(np.int64)
-        return {"assessed": np.array(int(there.sum()), dtype=np.int64), **release}
+        return release
 
     def learn(self, opened: Opened) -> Prognosis:
-        """Work out cumulative hazards and means. Run by everyone."""
+        """Work out cumulative hazards and means. Run by everyone.
+
+        Raises
+        ------
+        ImpossibleTotalError
+            If more patients have an outcome than there are.
+        """
+        for counts in opened.sums.values():
+            within = int(counts.sum()) <= opened.patients
+            require(self.name, within, "more patients have an outcome than there are")
         hazards: dict[str, Reals] = {}
         means: list[float] = []
         for endpoint in self.plan.survival:
@@ -117,7 +121,7 @@ class Hazard(Silent):
         for binary in self.plan.binary:
             no, yes = (int(n) for n in opened.sums[f"outcome {binary.name}"])
             means.append(yes / (no + yes) if no + yes > 0 else 0.0)
-        return Prognosis(self.plan, hazards, tuple(means), int(opened.sums["assessed"]))
+        return Prognosis(self.plan, hazards, tuple(means))
 
 
 def nelson_aalen(events: NDArray[np.int64], others: NDArray[np.int64]) -> Reals:

@@ -1,7 +1,7 @@
 """Imputation: sums that models of missing covariates are drawn from, and completed covariates."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from protocol.canonical import lp
 from protocol.cohort import Cohort, column
-from protocol.layout import Layout, Release, count, real
+from protocol.layout import Layout, Release, real
 from protocol.question import Key, Opened, Silent
 from protocol.stats.draws import normal, uniforms
 from protocol.stats.imputation import Draw, draw_levels, draw_linear, numbers_needed
 from protocol.stats.logistic import full_matrix
 from protocol.steps.completion import Completion, Target
 from protocol.steps.describe import Describe
-from protocol.steps.plausible import require_information
+from protocol.steps.plausible import require, require_information
 from protocol.steps.score import REACH
 
 Reals = NDArray[np.float64]
@@ -25,11 +25,12 @@ Reals = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CrossProducts(Silent):
-    """Sums of z z' over patients whose value of one covariate is known, by completed data set.
+    """Sums of z z' over all patients, by completed data set.
 
-    z holds the value (1 at its level; or 1 and, last, the number), the arm, the other covariates
-    as completed so far, and the outcomes. What is summed hangs on no coefficient, so nobody can
-    steer what it speaks of.
+    z holds one covariate (1 at its level; or 1 and, last, the number), the arm, the other ones and
+    the outcomes, all as completed so far. What is summed hangs on no coefficient, so nobody can
+    steer what it speaks of; and it is always of everybody, so no difference of two sums is about
+    those who miss this covariate or that.
     """
 
     name: ClassVar[str] = "cross-products/1"
@@ -48,32 +49,33 @@ class CrossProducts(Silent):
         most = self.completions[0].recipe.plan.disclosure.max_patients_per_hospital
         shape = (len(self.completions), self._size * (self._size + 1) // 2)
         words = "products of a covariate, the arm, the others and outcomes, by completed data set"
-        return Layout(
-            (
-                count("patients", (), "patients with the covariate and all outcomes known", most),
-                real("products", shape, words, most * REACH * REACH),
-            )
-        )
+        return Layout((real("products", shape, words, most * REACH * REACH),))
 
     def local(self, cohort: Cohort) -> Release:
         """Sum over this hospital's patients, each data set completed anew. Run by a hospital."""
         recipe = self.completions[0].recipe
-        outcomes = recipe.prognosis.matrix(cohort)
-        rows = np.flatnonzero(recipe.observed(cohort, outcomes, self.target))
+        outcomes, rows = recipe.prognosis.matrix(cohort), np.arange(cohort.size)
         upper = np.triu_indices(self._size)
         found = []
         for completion in self.completions:
-            x = recipe.predictors(completion.of(cohort), outcomes, self.target, rows)
-            z = self._with_value(cohort, rows, x)
+            full = completion.of(cohort)
+            z = self._with_value(full, recipe.predictors(full, outcomes, self.target, rows))
             found.append((z.T @ z)[upper])
-        return {"patients": np.array(len(rows), dtype=np.int64), "products": np.array(found)}
+        return {"products": np.array(found)}
 
     def learn(self, opened: Opened) -> tuple[Draw, ...]:
-        """Draw one model a data set from its posterior, by the public coin. Run by everyone."""
+        """Draw one model a data set from its posterior, by the public coin. Run by everyone.
+
+        Raises
+        ------
+        ImpossibleTotalError
+            If products are of more or fewer patients than there are, or no sums of squares.
+        """
         drawn: list[Draw] = []
         for completion, row in zip(self.completions, opened.sums["products"], strict=True):
             products = full_matrix([float(value) for value in row], self._size)
             require_information(self.name, products)
+            self._require_everybody(products, opened.patients)
             normals = self._normals(completion.number)
             if self.target.levels:
                 drawn.append(draw_levels(products, self.target.levels, normals))
@@ -81,20 +83,28 @@ class CrossProducts(Silent):
                 drawn.append(draw_linear(products, normals))
         return tuple(drawn)
 
+    def _require_everybody(self, products: Sequence[Sequence[float]], patients: int) -> None:
+        """Refuse products whose ones (or levels) do not add up to all patients."""
+        counted = 0.0
+        for at in range(max(1, self.target.levels)):
+            counted += products[at][at]
+        apart = counted - patients
+        require(self.name, -0.5 < apart < 0.5, "the products are not those of all patients")
+
     @property
     def _size(self) -> int:
         return self.completions[0].recipe.columns(self.target) + (self.target.levels or 2)
 
-    def _with_value(self, cohort: Cohort, rows: NDArray[np.intp], x: Reals) -> Reals:
+    def _with_value(self, cohort: Cohort, x: Reals) -> Reals:
         """Put the covariate itself beside the columns that foretell it."""
         target, plan = self.target, self.completions[0].recipe.plan
-        own = cohort.values[target.name][rows]
+        own = cohort.values[target.name]
         if target.levels:
             return np.column_stack([own[:, None] == np.arange(target.levels), x]).astype(np.float64)
         if target.column is None:
             raise TypeError(f"{target.name} has neither levels nor a column")
-        value = (column(plan, target.column, cohort, rows) - target.centre) / target.scale
-        return np.column_stack([np.ones(len(rows)), x, value])
+        value = (column(plan, target.column, cohort, slice(None)) - target.centre) / target.scale
+        return np.column_stack([np.ones(cohort.size), x, value])
 
     def _normals(self, imputation: int) -> Iterator[float]:
         """Draw this model's normal numbers from the coin, the same for everybody."""

@@ -4,7 +4,6 @@ A double's bits, read as a whole number, are in the order of the values. Each tr
 still of interest into 256. An order statistic is a patient's value: profile `open` only.
 """
 
-import struct
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -59,6 +58,24 @@ class Propensity:
     def values(self, cohort: Cohort) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
         """Score the hospital's complete cases."""
         return expit(self.model.logit(cohort, self.b)), cohort.arm[self.model.rows(cohort)]
+
+
+@dataclass(frozen=True)
+class Logit:
+    """The logit of the propensity of each complete case."""
+
+    model: Model
+    b: tuple[float, ...]
+    name: str = "logit"
+
+    @property
+    def plan(self) -> Plan:
+        """The study's plan."""
+        return self.model.plan
+
+    def values(self, cohort: Cohort) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+        """Score the hospital's complete cases."""
+        return self.model.logit(cohort, self.b), cohort.arm[self.model.rows(cohort)]
 
 
 @dataclass(frozen=True)
@@ -144,5 +161,4 @@ def from_ordered(number: int) -> float:
     """Turn such a whole number back into the double that it stands for."""
     top = 1 << 63
     bits = number ^ top if number & top else number ^ (2 * top - 1)
-    (value,) = struct.unpack("<d", bits.to_bytes(8, "little"))
-    return float(value)
+    return float(np.array([bits], dtype=np.uint64).view(np.float64)[0])

@@ -20,6 +20,8 @@ Reals = NDArray[np.float64]
 class Weighted:
     """The complete cases, weighed by their propensity score.
 
+    Trimming leaves out those whose score is extreme (Crump et al. 2009, Biometrika 96, 187-199);
+    truncation lets large weights count as smaller ones, which gives up some of the balance.
     `treated_share` is the share of treated among all complete cases, for stabilised weights.
     """
 
@@ -35,6 +37,11 @@ class Weighted:
         """The name that the plan gives it."""
         return self.weighting.name
 
+    @property
+    def members(self) -> str:
+        """Name the population with the same patients that nobody weighs."""
+        return "complete" if self.weighting.trim is None else self.name
+
     def weights(self, cohort: Cohort) -> Reals:
         """Weigh the hospital's complete cases, rounded as the profile says; others get 0."""
         rows, demands = self.model.rows(cohort), rules(self.model.plan)
@@ -43,6 +50,10 @@ class Weighted:
             logit = np.clip(logit, -CLAMP, CLAMP)
         arm = cohort.arm[rows] == 1
         own = propensity_weights(self.weighting.target, arm, logit, self.treated_share)
+        if self.weighting.truncate is not None:
+            own = np.minimum(own, self.weighting.truncate)
+        if self.weighting.trim is not None:
+            own = np.where(np.minimum(expit(logit), expit(-logit)) < self.weighting.trim, 0.0, own)
         weights = np.zeros(cohort.size)
         weights[rows] = rounded(own, demands.weight_digits)
         return weights

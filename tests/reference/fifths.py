@@ -18,7 +18,7 @@ from protocol.stats.standardised import standardised_survival
 from protocol.stats.table import RiskTable
 from protocol.steps.describe import Describe, Description
 from protocol.steps.fifths import FIFTHS, Fifth, MarginalMean, Stratified
-from protocol.steps.value_slices import Propensity
+from protocol.steps.value_slices import Logit, Propensity
 from tests.reference.axis import Clock
 from tests.reference.bench import Bench
 from tests.reference.people import apart, moments, units
@@ -26,6 +26,7 @@ from tests.reference.survival import comparison, cox_numbers
 from tests.reference.terms import Terms
 
 Answers = Iterator[tuple[str, Any]]
+SHARES = [k / FIFTHS for k in range(FIFTHS + 1)]
 
 
 def by_fifths(terms: Terms, played: Played, bench: Bench, clock: Clock) -> Answers:
@@ -35,10 +36,12 @@ def by_fifths(terms: Terms, played: Played, bench: Bench, clock: Clock) -> Answe
         return
     value = Propensity(scores.model, scores.b)
     patients = sum(scores.at_solution.patients)
-    cuts = bench.play(type_seven(value, [k / FIFTHS for k in range(FIFTHS + 1)], patients))
+    cuts = bench.play(type_seven(value, SHARES, patients))
     if len(set(cuts)) < len(cuts):  # too many patients alike to be cut apart
         return
-    strata = Stratified(scores.model, scores.b, cuts[1:-1])
+    # On the logit's scale the same patients lie between the same two values.
+    logits = bench.play(type_seven(Logit(scores.model, scores.b), SHARES, patients))
+    strata = Stratified(scores.model, scores.b, logits[1:-1])
     fifths = [Fifth(strata, place) for place in range(FIFTHS)]
     within = [bench.ask(Describe(bench.plan, fifth)) for fifth in fifths]
     sizes = tuple(found.patients for found in within)

@@ -24,6 +24,7 @@ KINDS: dict[str, Any] = {
     "string": str,
     "null": type(None),
     "integer": int,
+    "boolean": bool,
     "number": (int, float),
 }
 
@@ -44,7 +45,7 @@ def _ref(value: Any, ref: str, schema: Any, root: Any) -> bool:
 
 
 def _type(value: Any, kind: str, schema: Any, root: Any) -> bool:
-    return isinstance(value, KINDS[kind]) and not isinstance(value, bool)
+    return isinstance(value, KINDS[kind]) and isinstance(value, bool) == (kind == "boolean")
 
 
 def _properties(value: Any, inner: Any, schema: Any, root: Any) -> bool:

@@ -16,7 +16,7 @@ from protocol.plan.model import Plan
 from protocol.steps.describe import Describe
 from protocol.steps.fifths import FIFTHS, Fifth, MarginalMean, Stratified
 from protocol.steps.value_slices import (
-    Propensity,
+    Logit,
     ValueSlices,
     as_ordered,
     from_ordered,
@@ -101,7 +101,7 @@ def test_a_patients_value_is_shown_under_no_profile_with_rules() -> None:
 
 def strata() -> Stratified:
     assert isinstance(SCORES, Scores)
-    value = Propensity(SCORES.model, SCORES.b)
+    value = Logit(SCORES.model, SCORES.b)
     shares = [k / FIFTHS for k in range(FIFTHS + 1)]
     _, _, cuts = run_through(type_seven(value, shares, 160), clinics())
     return Stratified(SCORES.model, SCORES.b, cuts[1:-1])
@@ -117,7 +117,7 @@ def test_fifths_hold_a_fifth_each_and_everybody_once() -> None:
 def test_fifths_are_closed_on_the_right() -> None:
     """A score that is a cut point itself belongs below: R's cut(include.lowest = TRUE)."""
     found = strata()
-    (scores, _), site = Propensity(found.model, found.b).values(clinics()[0]), clinics()[0]
+    (scores, _), site = Logit(found.model, found.b).values(clinics()[0]), clinics()[0]
     exact = Stratified(found.model, found.b, (float(np.sort(scores)[5]),))
     assert (exact.stratum(site) == 0).sum() == 6
 
