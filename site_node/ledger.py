@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from protocol.canonical import DIGEST_SIZE, digest
@@ -150,7 +151,7 @@ def utc_now() -> datetime:
 
 
 class Ledger:
-    """A ledger that is open for one node. Calls come one at a time."""
+    """A ledger that is open for one node; its threads may share it."""
 
     def __init__(
         self, path: Path, database: sqlite3.Connection, now: Callable[[], datetime], head_file: Path
@@ -159,6 +160,7 @@ class Ledger:
         self._database = database
         self._now = now
         self._head_file = head_file
+        self._one_at_a_time = Lock()
         self._doubtful = False
         self.head = Head()
 
@@ -218,25 +220,25 @@ class Ledger:
         LedgerError
             If a line of that kind is there already for the run and trip, or the file is damaged.
         """
-        if self._doubtful:
-            with _speaking(self.path):
-                self.head, self._doubtful = self._last(), False
-        lines = self._lines(entries)
-        values = [astuple(line) for line in lines]
-        self._written(values)
-        self.head = Head(lines[-1].seq, lines[-1].digest)
-        self._keep_head()
-        return self.head.seq
+        with self._one_at_a_time:
+            if self._doubtful:
+                with _speaking(self.path):
+                    self.head, self._doubtful = self._last(), False
+            lines = self._lines(entries)
+            self._written([astuple(line) for line in lines])
+            self.head = Head(lines[-1].seq, lines[-1].digest)
+            self._keep_head()
+            return self.head.seq
 
     def lines(self, ctx: bytes | None = None, *kinds: Kind) -> Iterator[Line]:
         """Read lines in order: of one run or of all, of some kinds or of all."""
-        with _speaking(self.path):
-            for row in self._database.execute(_READ, (ctx, _listed(kinds))):
-                yield _line(row)
+        with self._one_at_a_time, _speaking(self.path):
+            rows = self._database.execute(_READ, (ctx, _listed(kinds))).fetchall()
+        return map(_line, rows)
 
     def places(self, kind: Kind) -> list[tuple[bytes, int]]:
         """List run and trip of all lines of a kind, without their bodies."""
-        with _speaking(self.path):
+        with self._one_at_a_time, _speaking(self.path):
             found = self._database.execute(_PLACES, (kind,)).fetchall()
         return [(ctx, trip) for ctx, trip in found]
 
@@ -249,7 +251,8 @@ class Ledger:
             If a line is not the one that was written; names the first.
         """
         head = Head()
-        for line in self.lines():
+        # Not by `lines`: a ledger may be larger than the memory.
+        for line in map(_line, self._rows()):
             whole = line.body is None or sha256(line.body).digest() == line.body_digest
             if (line.seq, line.prev) != (head.seq + 1, head.digest):
                 raise LedgerError(f"{self.path}: a line before line {line.seq} is not the original")
@@ -257,6 +260,10 @@ class Ledger:
                 raise LedgerError(f"{self.path}: line {line.seq} is not as it was written")
             head = Head(line.seq, line.digest)
         return head
+
+    def _rows(self) -> Iterator[Any]:
+        with _speaking(self.path):
+            yield from self._database.execute(_READ, (None, _listed(())))
 
     def erase(self, ctx: bytes, *kinds: Kind) -> int:
         """Forget the bodies of a run's lines of some kinds; the lines stay. Says how many.
@@ -266,7 +273,7 @@ class Ledger:
         UnavailableError
             If the disk refuses.
         """
-        with _speaking(self.path):
+        with self._one_at_a_time, _speaking(self.path):
             with self._database:
                 self._database.execute("BEGIN IMMEDIATE")
                 count = self._database.execute(_ERASE, (ctx, _listed(kinds))).rowcount

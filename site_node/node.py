@@ -181,7 +181,7 @@ class Node:
         if isinstance(error, UnavailableError | LedgerError | FaultError):
             # What a failed move left behind in memory is not trusted: the ledger is.
             self._runs.forget_state()
-        with suppress(UnavailableError):
+        with suppress(UnavailableError, LedgerError):
             self._keep(raw, ctx, error)
         self._stopped = self._stopped or isinstance(error, RollbackError)
         said = Refusal(self._site, ctx, request_digest(raw), error.code)

@@ -2,6 +2,8 @@
 
 import resource
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from site_node.folder import UnavailableError, make_folder
 from site_node.ledger import Entry, FormatError, Kind, Ledger, LedgerError, RolledBackError
 
+ROOT = Path(__file__).parents[2]
 NOW = datetime(2030, 6, 1, tzinfo=UTC)
 CTX, OTHER = b"c" * 32, b"o" * 32
 
@@ -246,3 +249,28 @@ def test_what_was_forgotten_is_gone_and_the_chain_holds(path: Path) -> None:
         assert not any(canary[:30] in file.read_bytes() for file in files)
     with opened(path) as ledger:
         assert ledger.head.seq == 3
+
+
+_WRITER = """
+import sys
+from pathlib import Path
+from site_node.ledger import *
+path = Path(sys.argv[1])
+ledger = Ledger.open(path, path.with_name("head"))
+for number in range(10_000):
+    print(ledger.append(Entry(Kind.RELEASE, b"c" * 32, number, bytes(5_000))), flush=True)
+"""
+
+
+def test_what_was_said_to_be_written_outlives_a_killed_node(path: Path) -> None:
+    """I2: a number is said after its line is there, whenever the process is killed."""
+    command = [sys.executable, "-c", _WRITER, str(path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        for _ in range(20):
+            writer.stdout.readline()
+        writer.kill()
+        told = writer.stdout.read().split()
+    with opened(path) as ledger:
+        assert ledger.head.seq >= 20 + len([line for line in told if line.isdigit()])
+        assert len(list(ledger.lines())) == ledger.head.seq
