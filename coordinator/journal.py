@@ -254,12 +254,18 @@ def _row(found: Row[Any]) -> RunRow:
 
 
 def _put(connection: Connection, run: str, written: Sequence[Message]) -> None:
-    """Write messages; one under the same kind, trip and site is replaced."""
+    """Write messages. A request of the coordinator's own replaces the one before it.
+
+    Of everything else there is one, ever: a second is a fault, and refused by the database.
+    """
     for one in written:
-        where = {"run": run, "kind": one.kind, "trip": one.trip, "site": one.site}
-        same = and_(*(messages.c[name] == value for name, value in where.items()))
-        connection.execute(delete(messages).where(same))
-        connection.execute(insert(messages).values(**where, body=one.body))
+        if one.kind in (Kind.OPEN, Kind.TRIP):
+            same = and_(
+                messages.c.run == run, messages.c.kind == one.kind, messages.c.trip == one.trip
+            )
+            connection.execute(delete(messages).where(same))
+    if written:
+        connection.execute(insert(messages), [{"run": run, **vars(one)} for one in written])
 
 
 def _tell(connection: Connection, run: str, told: Sequence[Event]) -> None:
