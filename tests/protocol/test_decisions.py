@@ -143,6 +143,7 @@ WHOLE_NUMBERS = {
     "protocol/steps/atoms.py:Atoms.learn": "patients by pattern",
     "protocol/steps/atoms.py:Membership.size": "patients by pattern",
     "protocol/steps/flow.py:Flow.learn": "rows and patients",
+    "protocol/steps/hazard.py:Hazard.learn": "patients by time",
     "protocol/steps/risk_table.py:RiskTableStep.learn": "patients by time",
     "protocol/steps/describe.py:Description.moments": "patients by level",
     "protocol/steps/quota.py:Quotas.matched": "patients taken",

@@ -20,13 +20,16 @@ from protocol.steps.completion import Completion, KeyedTickets, Recipe, targets
 from protocol.steps.describe import Describe
 from protocol.steps.flow import Flow
 from protocol.steps.hazard import Hazard
+from protocol.steps.imputation import CrossProducts
 from protocol.steps.local import LocalFits
 from protocol.steps.model import propensity_model
+from protocol.steps.plausible import ImpossibleTotalError
 from protocol.steps.population import Complete
 from tests.federation.cohorts import (
     ask,
     clinics,
     cohort,
+    opened,
     pool,
     run_through,
     small_plan,
@@ -170,13 +173,28 @@ def test_a_coin_that_was_tossed_for_matching_is_not_tossed_again() -> None:
     assert walked.findings.imputed is not None
 
 
-def test_one_covariate_needs_one_sweep() -> None:
-    ages = [
-        replace(site, values={**site.values, "age": _blanked(site, 0.2, k).values["age"]})
-        for k, site in enumerate(clinics(5, 60))
-    ]
-    walked = walk(plan(), ages)
-    assert [key for name, key in walked.questions if name == "cross-products/1"] == [("age", 1)]
+def test_every_sum_is_of_everybody() -> None:
+    """No two sums differ by those who miss one covariate or another (rule D)."""
+    walked = walk(plan(), sites())
+    everybody = sum(site.size for site in sites())
+    products = [a for t in walked.answers for a in t if a.step.name == "cross-products/1"]
+    assert len(products) == 6
+    for answer in products:
+        assert answer.opened is not None
+        first = answer.opened.sums["products"][:, 0]  # ones, or patients at the first level
+        assert (first == everybody).all() or answer.step.key()[0] == "stage"
+
+
+def test_products_of_fewer_patients_are_refused() -> None:
+    step = next(
+        step
+        for trip in walk(plan(), sites()).trips
+        for step in trip
+        if isinstance(step, CrossProducts)
+    )
+    found = opened(step, sites())
+    with pytest.raises(ImpossibleTotalError, match="not those of all patients"):
+        step.learn(replace(found, patients=found.patients - 1))
 
 
 def lost(where: Sequence[Cohort], study: Plan) -> str:
@@ -189,7 +207,7 @@ def test_what_cannot_be_imputed_is_left_out_by_name() -> None:
     one_missing = [*clinics(5, 60)[1:], _blanked(clinics(5, 60)[0], 0.02, 3)]
     assert "rule D" in lost(one_missing, plan("exact"))
     assert "withholds" in lost(sites(), plan("standard"))
-    assert "rule S3" in lost(blanked(clinics(4, 30)), plan("exact"))
+    assert "rule S3" in lost(blanked(clinics(4, 22), 0.06), plan("exact"))
     separated = [
         cohort(
             f"s{k}", [0, 1] * 20, age=[30, 80] * 20, marker=range(1, 41), stage=[0, 1, 2, 1] * 10
