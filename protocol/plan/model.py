@@ -269,8 +269,8 @@ class Imputation(Part):
         default=5,
         ge=1,
         le=20,
-        description="Sweeps over the covariates with missing values; each takes a trip for each "
-        "of them. One is enough where only one covariate misses values.",
+        description="Sweeps over the covariates with missing values, each a trip for each of "
+        "them; ten if more than a third of a covariate is missing.",
     )
 
 

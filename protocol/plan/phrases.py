@@ -219,7 +219,7 @@ def imputation(entry: Imputation) -> str:
     """Say how missing covariates are imputed, and what leaves for it."""
     return (
         f"Besides, each weighted comparison is made over all patients, with missing covariates "
-        f"imputed {entry.imputations} times by chained equations of up to {entry.cycles} sweeps. "
+        f"imputed {entry.imputations} times by chained equations in {entry.cycles} sweeps. "
         "Models are drawn from sums over all hospitals, the outcomes among their columns; each "
         "hospital draws its own patients' values, which stay. Rubin's rules pool the estimates."
     )

@@ -61,7 +61,7 @@ def test_a_plan_without_the_key_keeps_its_name() -> None:
 
 def test_reviewers_are_told() -> None:
     told = " ".join(s for section in explain(plan()) for s in section.sentences)
-    assert "imputed 10 times by chained equations of up to 5 sweeps" in told
+    assert "imputed 10 times by chained equations in 5 sweeps" in told
     assert "imputed" not in " ".join(
         s for section in explain(plan(imputation=None)) for s in section.sentences
     )
