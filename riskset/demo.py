@@ -1,4 +1,7 @@
-"""The seed study on the packaged synthetic cohort, beside the figures that were published."""
+"""The seed study on the packaged synthetic cohort, beside the figures that were published.
+
+A coordinator and seven nodes run it on this machine, each a process, over gRPC with TLS.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,8 +87,8 @@ class Demo:
             for c in self.comparisons
         ]
         return {
-            "schema": "riskset:demo/1",
-            "simulated": study.simulated,
+            "schema": "riskset:demo/2",
+            "synthetic": True,
             "plan": study.plan_handle,
             "hospitals": list(study.hospitals),
             "source": SOURCE,
@@ -102,7 +105,7 @@ class Demo:
         """Say it for people."""
         study = self.results.study
         print_lines(
-            f"SIMULATED, SYNTHETIC PATIENTS · {study.title}",
+            f"SYNTHETIC PATIENTS · {study.title}",
             [f"Plan {study.plan_handle}; {len(study.hospitals)} hospitals; upfront v delayed", ""],
         )
         rows = [(c.what, c.published, c.reproduced) for c in self.comparisons]

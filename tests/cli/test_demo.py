@@ -28,7 +28,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, str]:
     """Run the demo in an empty folder: where it was run, what it said, its progress."""
     place = tmp_path_factory.mktemp("demo")
     ended = subprocess.run(
-        [*COMMAND, "--format", "json"],
+        [*COMMAND, "--keep", "kept", "--format", "json"],
         cwd=place,
         env=ENVIRONMENT,
         capture_output=True,
@@ -41,14 +41,14 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, str]:
 def test_it_leaves_extracts_plan_results_and_report(demo: tuple[Path, Any, str]) -> None:
     place, found, _ = demo
     out = place / "riskset-demo"
-    assert {path.name for path in place.iterdir()} == {"riskset-demo"}
+    assert {path.name for path in place.iterdir()} == {"riskset-demo", "kept"}
     names = {"extracts", "plan.toml", "report.html", "results.json", *TABLES}
     assert {path.name for path in out.iterdir()} == names
     for name, path in frozen().items():
         assert (out / "extracts" / name).read_bytes() == path.read_bytes()
     assert (place / found["files"]["report"]).is_file()
     report = (out / "report.html").read_text(encoding="utf-8")
-    assert "SIMULATED" in report
+    assert "SIMULATED" not in report  # a federation ran it, though nobody in it is real
     assert "nobody in this cohort exists" in report
 
 
@@ -84,7 +84,7 @@ def test_people_read_it_as_a_table(
     out = demo[0] / "riskset-demo"
     Demo(read_results(out / "results.json"), out).show()
     told = capsys.readouterr().out
-    assert told.startswith("SIMULATED, SYNTHETIC PATIENTS · Upfront versus delayed")
+    assert told.startswith("SYNTHETIC PATIENTS · Upfront versus delayed")
     # The lottery follows from the plan: any change of the plan reproduces by another draw.
     reproduced = r"Complications\t5 % v 6 %, P = \.76\t\d\.\d % v \d\.\d %, P (= 0|> 0)\.\d+\n"
     assert re.search(reproduced, told)
@@ -101,12 +101,29 @@ def test_a_study_without_the_figures_says_so() -> None:
 
 def test_progress_is_plain_when_piped(demo: tuple[Path, Any, str]) -> None:
     lines = demo[2].splitlines()
-    assert lines[0] == "Read the extracts: 358 rows of 7 hospitals"
+    assert lines[:2] == [
+        "Found a centre and seven hospitals: done",
+        "Start the hospitals' nodes: done",
+    ]
     assert any(
-        re.fullmatch(r"Fit the propensity model: 6 trips, [\d,]+ numbers .*", x) for x in lines
+        re.fullmatch(r"Fit the propensity model: trip \d+, [\d,]+ bytes from each .*", x)
+        for x in lines
     )
     assert lines[-1] == "Write results and report: done"
     assert "\x1b" not in demo[2]
+
+
+def test_seven_nodes_ran_it_and_ended_cleanly(demo: tuple[Path, Any, str]) -> None:
+    kept = demo[0] / "kept"
+    for number in range(1, 8):
+        log = (kept / f"H{number}" / "node.log").read_text(encoding="utf-8")
+        events = [json.loads(x)["event"] for x in log.splitlines() if x.startswith("{")]
+        assert events[0] == "started"
+        assert events[-1] == "stopped"
+        assert "run-closed" in events
+        assert not {"refused", "fault", "evidence-kept"} & set(events)
+        # The keys of the run are gone with it.
+        assert not list((kept / f"H{number}" / "state" / "runs").glob("*.keys"))
 
 
 def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:
@@ -115,10 +132,10 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:
     )
     assert started.stderr is not None
     with started:
-        assert started.stderr.readline().startswith("Read the extracts")
+        assert started.stderr.readline().startswith("Found a centre")
         started.send_signal(signal.SIGINT)
         rest = started.stderr.read()
-        assert started.wait(timeout=30) == 130
+        assert started.wait(timeout=60) == 130
     assert "Traceback" not in rest
     assert rest.splitlines()[-1] == "stopped; nothing half-done is left behind"
     assert list(tmp_path.iterdir()) == []
