@@ -1,17 +1,18 @@
-"""The coordinator's conductor and real hospital nodes, over a line without a network."""
+"""The office and its nodes come to one end, whichever of them dies, is away, or is set back."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from coordinator.control import Start, request_abort, request_resume, start_run
-from coordinator.journal import Journal, RunState
-from coordinator.points import At, Point, pass_by
-from coordinator.run import Conductor
+from coordinator.backup import backup, restore
+from coordinator.control import request_abort, request_resume
+from coordinator.journal import Journal, RunState, all_runs
+from coordinator.points import Point
 from coordinator.store import Store
 from protocol.ids import SiteId
 from protocol.plan.model import Plan
@@ -21,10 +22,10 @@ from site_node.points import Point as NodePoint
 from tests.coordinator.hospitals import brief_plan
 from tests.coordinator.office import Killed as OfficeKilled
 from tests.coordinator.office import killed_at
+from tests.federation.centre import Centre, founded
 from tests.federation.cohorts import clinics
-from tests.protocol.governance.parties import seed
-from tests.site_node.town import Killed, Town, signed, town
 
+ROOT = Path(__file__).parents[2]
 S1 = SiteId("s1")
 IN_NODE: list[NodePoint] = [
     p for p in NodePoint if p not in (NodePoint.BEFORE_SEND, NodePoint.AFTER_SEND)
@@ -32,75 +33,10 @@ IN_NODE: list[NodePoint] = [
 """All points but the carrier's."""
 
 
-@dataclass
-class Line:
-    """Carries requests to nodes that may be away, or die over one: each at its points."""
-
-    town: Town
-    away: set[SiteId] = field(default_factory=set)
-    deaths: dict[SiteId, list[NodePoint]] = field(default_factory=dict)
-
-    def exchange(
-        self,
-        requests: Mapping[SiteId, bytes],
-        deadline: datetime,  # noqa: ARG002 - whoever is here answers at once
-        stopped: Callable[[], bool],
-    ) -> Iterator[tuple[SiteId, bytes]]:
-        for site, raw in requests.items():
-            if stopped():
-                return
-            if site in self.away:
-                continue
-            house = self.town.houses[site]
-            if house.dies_at is None and self.deaths.get(site):
-                house.dies_at = self.deaths[site].pop(0)
-            try:
-                answer = house.handle(raw)
-            except Killed:
-                continue  # it starts again with the next request
-            yield site, answer
-
-
-@dataclass
-class Centre:
-    """A journal, and the nodes of a town."""
-
-    store: Store
-    town: Town
-    line: Line
-    published: list[Played] = field(default_factory=list)
-    drawn: Iterator[int] = field(default_factory=lambda: iter(range(1000)))
-
-    def start(self, number: int = 1) -> bytes:
-        run_id = number.to_bytes(16, "big")
-        start = Start(run_id, self.town.plan, (signed(self.town.roster),))
-        return start_run(self.store, start, now=self.town.clock(), software="1.0").run_id
-
-    def conduct(self, run: bytes, at: At = pass_by) -> RunState:
-        conductor = Conductor(
-            store=self.store,
-            carrier=self.line,
-            seed=seed("office"),
-            now=self.town.clock,
-            random=lambda size: next(self.drawn).to_bytes(size, "big"),
-            publish=self.published.append,
-            at=at,
-            pause=lambda seconds: self.town.clock.advance(hours=seconds),
-        )
-        return conductor.conduct(run, lambda: False)
-
-    def keys_left(self) -> list[Path]:
-        """List the key files that any hospital still has."""
-        houses = self.town.houses.values()
-        return [f for house in houses for f in house.folder.runs.iterdir() if f.suffix == ".keys"]
-
-
 @pytest.fixture
 def centre(tmp_path: Path) -> Iterator[Centre]:
-    made = town(tmp_path / "town", brief_plan())
-    with Store(f"sqlite:///{tmp_path / 'journal.db'}") as store:
-        yield Centre(store, made, Line(made))
-    made.close()
+    with founded(tmp_path, brief_plan()) as made:
+        yield made
 
 
 def assert_sums(played: Played, plan: Plan) -> None:
@@ -141,6 +77,20 @@ def test_both_sides_may_die_at_every_point_of_one_run(centre: Centre) -> None:
     assert centre.keys_left() == []
 
 
+def test_a_run_survives_kill_nine(tmp_path: Path) -> None:
+    """The office and all its nodes at once, before a result is written and after it."""
+    for point in (Point.RESULT_COMPUTED, Point.RESULT_WRITTEN):
+        command = [sys.executable, "-m", "tests.federation.killed", str(tmp_path), point]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+        assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    with founded(tmp_path, brief_plan()) as centre:
+        (row,) = all_runs(centre.store)
+        assert row.trip == 4  # one result is from before the first death, two from after it
+        assert centre.conduct(row.run_id) is RunState.FINISHED
+        assert_sums(centre.published[0], centre.town.plan)
+        assert centre.keys_left() == []
+
+
 def test_a_run_waits_beyond_its_deadline_when_a_person_says_so(centre: Centre) -> None:
     """The same question under a later deadline is the same question; nothing opened meanwhile."""
     run = centre.start()
@@ -176,6 +126,28 @@ def test_an_abort_before_a_hospital_heard_of_the_run_is_taken(centre: Centre) ->
     untold = [e for _, e in Journal(centre.store, run).events() if e.kind == "untold"]
     assert untold == []
     assert centre.keys_left() == []
+
+
+@pytest.mark.parametrize("profile", ["exact", "standard"])
+def test_an_older_journal_goes_on_or_is_told(tmp_path: Path, profile: str) -> None:
+    """It goes on where nothing random is in a result; else hospitals see that there are two."""
+    with founded(tmp_path, brief_plan(profile)) as centre:
+        run = centre.start()
+        with pytest.raises(OfficeKilled):
+            centre.conduct(run, killed_at(Point.TRIP_WRITTEN, 4))
+        backup(centre.store, tmp_path / "copy")
+        assert centre.conduct(run) is RunState.FINISHED
+        restore(tmp_path / "copy", tmp_path / "old.db")
+        with Store(f"sqlite:///{tmp_path / 'old.db'}") as store:
+            again = Centre(store, centre.town, centre.line, drawn=iter(range(50, 99)))
+            state = again.conduct(run)
+            if profile == "exact":
+                assert state is RunState.FINISHED
+                assert again.published[0].chain == centre.published[0].chain
+            else:
+                assert state in (RunState.REFUSED, RunState.FAILED)
+                assert again.published == []
+                assert "s0" in Journal(store, run).row().reason
 
 
 def test_two_runs_share_the_nodes(centre: Centre) -> None:
