@@ -14,7 +14,7 @@ from protocol.errors import FederationError
 from protocol.ids import SiteId
 from protocol.plan.digest import plan_digest
 from protocol.plan.model import Plan
-from protocol.play import Answers, Finished, Trip, next_trip
+from protocol.play import Answers, Finished, Play, Trip, next_trip
 from protocol.program import Findings, study
 from protocol.question import Answer, Opened
 from protocol.requests import Uploads
@@ -63,11 +63,39 @@ class StatementError(FederationError):
     fix = "ask the steps in different trips of the program"
 
 
+@dataclass(eq=False)
+class Replay:
+    """A replay of the program that waits where it is, so that the next trip need not begin anew.
+
+    It changes nothing that is asked: after other answers than those it has had, a new one begins.
+    """
+
+    had: tuple[Answers, ...] = ()
+    play: Play[Findings] | None = None
+
+    def next(
+        self, program: Callable[[], Play[Findings]], answers: tuple[Answers, ...]
+    ) -> Trip | Finished[Findings]:
+        """Give the program's next question after some answers."""
+        play, self.play = self.play, None  # one that raises is not gone on with
+        if play is None or self.had != answers[:-1] or not answers:
+            play = fresh = program()
+            found = next_trip(lambda: fresh, answers)
+        else:
+            try:
+                found = play.send(answers[-1])
+            except StopIteration as end:
+                return Finished(end.value)
+        self.had, self.play = answers, play
+        return found
+
+
 @dataclass(frozen=True, eq=False)
 class Known:
     """What a party knows of a run: the plan, the keys' transcript, all answers so far.
 
     `patients` is how many stand behind every sum, None before the first with patients in it.
+    `replay` is shared by all that is known of a run, and is no knowledge of its own.
     """
 
     plan: Plan
@@ -75,12 +103,13 @@ class Known:
     chain: bytes
     answers: tuple[Answers, ...] = ()
     patients: int | None = None
+    replay: Replay = field(default_factory=Replay, repr=False)
 
     @cached_property
     def next(self) -> Trip | Finished[Findings]:
-        """The program's next question, by replay from its start."""
+        """The program's next question, by replay."""
         roster_digest = self.view.run.roster.digest
-        return next_trip(lambda: study(self.plan, roster_digest), self.answers)
+        return self.replay.next(lambda: study(self.plan, roster_digest), self.answers)
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:

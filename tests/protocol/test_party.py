@@ -7,7 +7,15 @@ import pytest
 from protocol.cohort import Cohort
 from protocol.disclosure import DisclosureError
 from protocol.ids import site_id
-from protocol.party import Hospital, StatementError, begin, public_statement, withheld
+from protocol.party import (
+    Hospital,
+    Known,
+    Replay,
+    StatementError,
+    begin,
+    public_statement,
+    withheld,
+)
 from protocol.plan.digest import plan_digest
 from protocol.plan.model import Plan
 from protocol.play import Finished
@@ -135,6 +143,25 @@ def test_a_hospital_replays_to_the_offices_question_after_every_trip() -> None:
         table = accepted(answered(table))
         for hospital in table.hospitals.values():
             assert hospital.known.blocks == table.office.known.blocks
+
+
+def test_a_replay_that_waits_asks_what_a_new_one_asks() -> None:
+    """Also after another branch went on with it, from the start again, and at the end."""
+    table, walked = gathered(small_plan("exact")), [gathered(small_plan("exact")).office.known]
+    while not table.over:
+        table = accepted(answered(table))
+        walked.append(table.office.known)
+    replay, alone = walked[-1].replay, [asked(Replay(), known) for known in walked]
+    assert [asked(replay, known) for known in (*walked, *reversed(walked))] == [
+        *alone,
+        *reversed(alone),
+    ]
+    assert [asked(replay, known) for known in walked[1:3] * 2] == alone[1:3] * 2
+
+
+def asked(replay: Replay, known: Known) -> list[tuple[str, tuple[int | str, ...]]]:
+    found = replace(known, replay=replay).next
+    return [] if isinstance(found, Finished) else [(step.name, step.key()) for step in found]
 
 
 def test_a_finished_study_asks_nothing_more() -> None:
