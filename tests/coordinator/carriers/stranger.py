@@ -17,7 +17,7 @@ from protocol.wire.service import CONNECT, WIRE
 from site_node.carriers.line import channel
 from site_node.doctor.lookup import Endpoint
 from site_node.doctor.way import Way
-from tests.federation.carriers.world import OFFICE, SITES, seed, trust
+from tests.federation.carriers.world import OFFICE, PATIENCE_SECONDS, SITES, seed, trust
 
 NONCE = bytes(range(32))
 
@@ -95,7 +95,7 @@ def stranger(where: Endpoint, method: str = CONNECT) -> Iterator[Stranger]:
     out: SimpleQueue[bytes | None] = SimpleQueue()
     with channel(Way(where), trust()) as dialled:
         multi: Any = dialled.stream_stream(method)
-        call = multi(iter(out.get, None))
+        call = multi(iter(out.get, None), timeout=PATIENCE_SECONDS)
         try:
             yield Stranger(call, out)
         finally:

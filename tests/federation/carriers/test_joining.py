@@ -36,6 +36,7 @@ from site_node.doctor.way import Way
 from tests.federation.carriers.middle import opening
 from tests.federation.carriers.world import (
     OFFICE,
+    PATIENCE_SECONDS,
     Heard,
     Port,
     authority,
@@ -189,7 +190,7 @@ def knocked(where: Endpoint) -> Iterator[tuple[Callable[[pb.JoinProof], None], A
     out.put(pb.FromJoiner(knock=knock).SerializeToString())
     with channel(Way(where), trust()) as dialled:
         multi: Any = dialled.stream_stream(JOIN, response_deserializer=pb.FromCentre.FromString)
-        call = multi(iter(out.get, None))
+        call = multi(iter(out.get, None), timeout=PATIENCE_SECONDS)
         assert next(call).WhichOneof("said") == "card"
         yield lambda proof: out.put(pb.FromJoiner(proof=proof).SerializeToString()), call
         out.put(None)

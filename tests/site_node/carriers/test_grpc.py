@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
@@ -75,6 +76,30 @@ def test_a_failure_is_told_when_it_changes_and_each_try_is_noted() -> None:
     downs = [told for told in one.events.all if isinstance(told, Down)]
     assert [told.changed for told in downs[:3]] == [True, False, False]
     assert all(0 <= told.retry_seconds <= 60 for told in downs)
+
+
+@pytest.mark.parametrize(("held_seconds", "expected"), [(0.0, 0.01), (60.0, 0.08)])
+def test_only_a_connection_that_held_makes_the_next_wait_short(
+    monkeypatch: pytest.MonkeyPatch, held_seconds: float, expected: float
+) -> None:
+    monkeypatch.setattr("site_node.carriers.grpc.HELD_SECONDS", held_seconds)
+    waits = Heard[float]()
+    with ExitStack() as stack:
+
+        def tell(event: object) -> None:
+            told(event)
+            if isinstance(event, Down):
+                waits(event.retry_seconds)
+                if len(waits.all) == 3:
+                    stack.enter_context(port(where.port))
+
+        told: Heard[object] = Heard()
+        where = closed_port()
+        with dialling(where, tell=tell):
+            told.until_a(Connected)
+            stack.close()
+            waits.until(lambda _: True, 4)
+    assert waits.all[:4] == (0.01, 0.02, 0.04, expected)
 
 
 def test_a_coordinator_that_goes_says_so() -> None:
