@@ -5,7 +5,7 @@ it enters the journal as the version in force. The coordinator's own key signs n
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -172,9 +172,7 @@ class Register:
         if before is None:
             roster = first_version(self.federation, self.study, those, **times)
         else:
-            roster = replace(
-                next_version(before, those, **times), coordinator=self.federation.coordinator
-            )
+            roster = next_version(before, those, **times)
         self._keep_draft(signed_roster(roster))
         return roster
 
