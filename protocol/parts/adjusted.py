@@ -76,21 +76,25 @@ def _fit(
             adjustment, b, trip = replace(adjustment, kept=tuple(kept)), (0.0,) * len(kept), 0
             continue
         null = null or learnt.terms
-        if largest(step) < CONVERGED:
-            return _finished(adjustment, learnt, step, null, trip)
+        found = finished(adjustment, learnt, null, trip)
+        if found is not None:
+            return found
         b = tuple(old + move for old, move in zip(b, step, strict=True))
         if largest(b) > MAX_COEFFICIENT:
             return NotAdjusted("a covariate tells who has the event and who has not")
     return NotAdjusted("the fit does not settle within the trips allowed")
 
 
-def _finished(
-    adjustment: Adjustment,
-    learnt: AdjustedSums,
-    step: tuple[float, ...],
-    null: AdjustedTerms,
-    trips: int,
-) -> AdjustedFit:
+def finished(
+    adjustment: Adjustment, learnt: AdjustedSums, null: AdjustedTerms, trips: int
+) -> AdjustedFit | None:
+    """Finish a fit where no coefficient would move any more; None where one would."""
+    try:
+        step = adjusted_step(learnt.terms)
+    except linear.NotPositive:
+        return None
+    if not largest(step) < CONVERGED:
+        return None
     return AdjustedFit(
         names=adjustment.names,
         b=tuple(old + move for old, move in zip(learnt.b, step, strict=True)),

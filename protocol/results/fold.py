@@ -1,6 +1,7 @@
 """From a record of sums to results: a pure fold, the same for coordinator and auditor."""
 
 import math
+from collections.abc import Iterator
 from typing import TypedDict
 
 from protocol import PROGRAM_VERSION
@@ -32,14 +33,18 @@ from protocol.results.model import (
     PopulationCard,
     Propensity,
     Results,
+    RiskInterval,
     StudyCard,
     Test,
 )
 from protocol.results.quartiles import exact_quartiles
+from protocol.results.sensitivity import adjusted, agreement, odds_by_hospital
+from protocol.results.strata import stratification
 from protocol.results.survival import survival_result
 from protocol.run import Asked, Played
 from protocol.stats.distributions import normal_quantile, ratio, two_sided
 from protocol.stats.heterogeneity import treated_as_predicted
+from protocol.stats.risk_intervals import RISK_METHODS, newcombe
 from protocol.stats.tables import RiskEstimate, two_by_two
 from protocol.stats.weighted_risks import weighted_risks
 from protocol.steps.describe import Description
@@ -50,6 +55,7 @@ from protocol.steps.population import Population
 from protocol.steps.weighting import Weighted
 
 NAN = math.nan
+ARMS = ("comparator", "treated")
 
 
 def results(played: Played) -> Results:
@@ -102,6 +108,10 @@ def results(played: Played) -> Results:
         leaving=tuple(leaving(step) for step in played.asked),
         competing=tuple(result for result in causes if result is not None),
         imputation=imputation(played),
+        agreement=tuple(agreement(played)),
+        odds_by_hospital=tuple(odds_by_hospital(played)),
+        adjusted=tuple(adjusted(played)),
+        stratification=stratification(played),
     )
 
 
@@ -345,6 +355,7 @@ class _Compared(TypedDict):
     chi_square: Test
     chi_square_yates: Test
     fisher_p: float
+    intervals: tuple[RiskInterval, ...]
 
 
 def _unweighted(counts: Outcomes) -> _Compared:
@@ -358,7 +369,16 @@ def _unweighted(counts: Outcomes) -> _Compared:
         chi_square=test(found.plain),
         chi_square_yates=test(found.yates),
         fisher_p=found.fisher_p,
+        intervals=tuple(_intervals(counts)),
     )
+
+
+def _intervals(counts: Outcomes) -> Iterator[RiskInterval]:
+    """Find limits of both risks, and of their difference, by every method."""
+    for method, limits in RISK_METHODS.items():
+        for of, e, n in zip(ARMS, counts.events, counts.patients, strict=True):
+            yield RiskInterval(of, method, *limits(e, n, 0.95))
+    yield RiskInterval("difference", "newcombe", *newcombe(counts.events, counts.patients))
 
 
 def _weighted(sums: WeightedOutcomes) -> _Compared:
@@ -373,6 +393,7 @@ def _weighted(sums: WeightedOutcomes) -> _Compared:
         chi_square=none,
         chi_square_yates=none,
         fisher_p=NAN,
+        intervals=(),
     )
 
 

@@ -325,7 +325,8 @@ class MeanTime:
 class LogRankTest:
     """Observed and expected events, and the test of equal hazards.
 
-    `name` is "log-rank", "log-rank by hospital", or "log-rank weighted" (Xie and Liu).
+    `name` is "log-rank", "log-rank by hospital", "log-rank weighted" (Xie and Liu), or a further
+    test of the plan such as "gehan" and "gehan by hospital".
     """
 
     name: str
@@ -453,6 +454,19 @@ class CompetingResult:
 
 
 @dataclass(frozen=True)
+class RiskInterval:
+    """Limits of a risk, or of the difference of risks, by a named method.
+
+    `of` is "comparator", "treated" or "difference".
+    """
+
+    of: str
+    method: str
+    conf_low: float
+    conf_high: float
+
+
+@dataclass(frozen=True)
 class BinaryResult:
     """One binary outcome in one population (and one level of a subgroup)."""
 
@@ -470,6 +484,128 @@ class BinaryResult:
     chi_square: Test
     chi_square_yates: Test
     fisher_p: float
+    intervals: tuple[RiskInterval, ...] = ()
+
+
+@dataclass(frozen=True)
+class LeftOutLimits:
+    """Between which hazard ratios all estimates lie that leave one hospital out.
+
+    Steps of a scale, so that no estimate is shown; `undefined` counts hospitals without which
+    there is no hazard ratio.
+    """
+
+    low: float
+    high: float
+    undefined: int
+
+
+@dataclass(frozen=True)
+class HospitalAgreement:
+    """Whether the hospitals' own hazard ratios of one endpoint in one population agree.
+
+    `fixed` supposes one hazard ratio, `random` one that varies between hospitals with
+    `between_variance` (of its logarithm, by moments); `inconsistency` is the share of the
+    variance that is between hospitals (I^2), `spread` Cochran's Q. None and NaN where fewer than
+    five hospitals have a hazard ratio of their own, or the plan did not ask.
+    """
+
+    endpoint: str
+    label: str
+    population: str
+    hospitals: int
+    fixed: HazardRatio | None
+    random: HazardRatio | None
+    spread: Test
+    between_variance: float
+    inconsistency: float
+    left_out: LeftOutLimits | None
+
+
+@dataclass(frozen=True)
+class CommonOdds:
+    """The odds ratio of an outcome within strata (Mantel and Haenszel), and its test.
+
+    `strata` says of what: "hospital", or "score". `informative` counts the strata that tell the
+    arms apart.
+    """
+
+    endpoint: str
+    label: str
+    population: str
+    strata: str
+    informative: int
+    odds_ratio: Estimate
+    test: Test
+
+
+@dataclass(frozen=True)
+class AdjustedTerm:
+    """One column of a model of hazards; the ratio is for one unit more of it."""
+
+    term: str
+    label: str
+    ratio: HazardRatio
+
+
+@dataclass(frozen=True)
+class AdjustedResult:
+    """Hazard ratios adjusted for each other, with hazards of each hospital's own.
+
+    The treatment stands first. `stopped` says why there are none, if there are none.
+    """
+
+    endpoint: str
+    label: str
+    patients: int
+    events: int
+    terms: tuple[AdjustedTerm, ...]
+    stopped: str
+
+
+@dataclass(frozen=True)
+class ScoreStratum:
+    """One stratum of the propensity, with its limits as logits (open-ended at the outer ones)."""
+
+    low: float
+    high: float
+    patients: Pair[int]
+
+
+@dataclass(frozen=True)
+class StratumBalance:
+    """SMD of a column within each stratum, over the SD of all complete cases."""
+
+    column: str
+    label: str
+    smds: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class StratifiedSurvival:
+    """One endpoint with a time, compared within strata of the score.
+
+    `landmarks` is survival as if each arm were spread over the strata as all patients are; its
+    limits are log-log ones.
+    """
+
+    endpoint: str
+    label: str
+    log_rank: LogRankTest
+    hazard_ratios: tuple[HazardRatio, ...]
+    landmarks: Pair[tuple[LandmarkPoint, ...]]
+    not_estimable: str
+
+
+@dataclass(frozen=True)
+class ScoreStratification:
+    """Comparisons within strata of the propensity."""
+
+    label: str
+    strata: tuple[ScoreStratum, ...]
+    balance: tuple[StratumBalance, ...]
+    survival: tuple[StratifiedSurvival, ...]
+    odds: tuple[CommonOdds, ...]
 
 
 @dataclass(frozen=True)
@@ -553,3 +689,7 @@ class Results:
     leaving: tuple[Leaving, ...]
     competing: tuple[CompetingResult, ...] = ()
     imputation: Imputation | None = None
+    agreement: tuple[HospitalAgreement, ...] = ()
+    odds_by_hospital: tuple[CommonOdds, ...] = ()
+    adjusted: tuple[AdjustedResult, ...] = ()
+    stratification: ScoreStratification | None = None

@@ -1,6 +1,7 @@
 """Results of one endpoint with a time, from its table and what was built on it."""
 
 import math
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ from protocol.results.model import (
 from protocol.stats import km
 from protocol.stats.cox import Cox, NotEstimable, fit, pair_robust_variance, residual_squares
 from protocol.stats.distributions import ChiSquare, chi_square_tail, normal_quantile, ratio
-from protocol.stats.log_rank import LogRank, log_rank, xie_liu
+from protocol.stats.log_rank import FAMILY, LogRank, log_rank, xie_liu
 from protocol.stats.partial_likelihood import Ties
 from protocol.stats.rmst import Rmst, difference, rmst
 from protocol.stats.sensitivity import e_value
@@ -69,7 +70,10 @@ def survival_result(
         landmarks=landmarks,
         landmark_contrasts=contrasts,
         mean_time=_mean_time(events.grid, endpoint, samples),
-        log_rank=tuple(_log_ranks(table, record.get("stratified-log-rank/1", *key))),
+        log_rank=(
+            *_log_ranks(table, record.get("stratified-log-rank/1", *key)),
+            *_further(endpoint, table, record.get("stratified-family/1", *key)),
+        ),
         hazard_ratios=ratios,
         proportional_hazards=_proportional(table, ratios),
         e_value=_e_value(main),
@@ -177,15 +181,26 @@ def _mean(found: Rmst) -> Estimate:
 
 def _log_ranks(table: RiskTable, by_hospital: LogRank | None) -> list[LogRankTest]:
     if table.weights is None:
-        found = [_log_rank_test("log-rank", log_rank(table))]
+        found = [log_rank_test("log-rank", log_rank(table))]
     else:
-        found = [_log_rank_test("log-rank weighted", xie_liu(table))]
+        found = [log_rank_test("log-rank weighted", xie_liu(table))]
     if by_hospital is not None:
-        found.append(_log_rank_test("log-rank by hospital", by_hospital))
+        found.append(log_rank_test("log-rank by hospital", by_hospital))
     return found
 
 
-def _log_rank_test(name: str, found: LogRank) -> LogRankTest:
+def _further(
+    endpoint: TimeToEvent, table: RiskTable, by_hospital: Mapping[str, LogRank] | None
+) -> Iterator[LogRankTest]:
+    """Test by the further weights that the plan names, plain and by hospital."""
+    for name in endpoint.further_tests if table.weights is None else ():
+        yield log_rank_test(name, log_rank(table, weighting=FAMILY[name]))
+        if by_hospital is not None:
+            yield log_rank_test(f"{name} by hospital", by_hospital[name])
+
+
+def log_rank_test(name: str, found: LogRank) -> LogRankTest:
+    """Write a log-rank test, or one of its family, as a result."""
     chi_square = ChiSquare(found.chi_square, 1)
     observed, expected = Pair(*found.observed), Pair(*found.expected)
     return LogRankTest(name, observed, expected, found.variance, test(chi_square))
