@@ -1,5 +1,7 @@
 """Imputation: values that are drawn once, sums that do not know where patients are, and a cure."""
 
+import hashlib
+import hmac
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from protocol.canonical import lp
 from protocol.cohort import Cohort
 from protocol.parts.imputation import NAME, Imputed, analyse, complete, missing_covariates
 from protocol.parts.matching import LeftOut
@@ -262,3 +265,14 @@ def test_imputation_mends_what_complete_cases_get_wrong() -> None:
     imputed = math.fsum(log_hr(record, f"overlap#{k}") for k in range(1, 6)) / 5
     assert abs(naive - truth) > 0.2
     assert abs(imputed - truth) < 0.1
+
+
+def test_a_patient_s_numbers_are_those_of_the_specification() -> None:
+    """SPEC 8.6, written out with nothing but hashlib."""
+    site, terms = sites()[1], terms_of(plan(), sites())
+    hidden = hmac.digest(terms.patients_key(site), bytes(site.ids[3]), "sha256")
+    seed = hmac.digest(COIN, lp("imputation", b"\2\0\0\0", site.site, hidden), "sha256")
+    stream = hashlib.shake_256(seed).digest(24)
+    words = [int.from_bytes(stream[at : at + 8], "big") >> 12 for at in (0, 8, 16)]
+    found = KeyedTickets(COIN, terms).uniforms(site, np.array([3]), 2, 3)
+    assert found[0].tolist() == [(2 * k + 1) / 2**53 for k in words]
