@@ -122,5 +122,6 @@ def test_what_is_deleted_is_gone_and_may_be_deleted_again(path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_unavailable(path: Path) -> None:
+    (path / "file").write_bytes(b"")
     with pytest.raises(UnavailableError, match="not a directory"):
-        write_private(path / "file" / "key", b"") if (path / "file").write_bytes(b"") == 0 else None
+        write_private(path / "file" / "key", b"secret")
