@@ -148,15 +148,40 @@ def _sign(
         keep_roster(store, signed_roster(roster, seed), utc_now())
 
 
-def conduct(consortium: Consortium, look: Look) -> Played:
-    """Start everything, run the study, and end everything, whatever happens on the way.
+@dataclass(frozen=True)
+class Running:
+    """A consortium whose nodes are all connected. `nodes` are their processes."""
 
-    `look` is told what the run does, again and again.
+    consortium: Consortium
+    store: Store
+    nodes: Nodes
+    over: SimpleQueue[Played]
+
+    def conduct(self, look: Look) -> Played:
+        """Run the study once. `look` is told what the run does, again and again.
+
+        Raises
+        ------
+        ConsortiumError
+            If a node ends, or the run does not come to its end.
+        """
+        run_id = _start(self.store, self.consortium.plan)
+
+        def finished() -> bool:
+            return _finished(self.store, run_id, look)
+
+        _await(self.consortium, self.nodes, finished, RUN_SECONDS)
+        return self.over.get(timeout=START_SECONDS)
+
+
+@contextmanager
+def running(consortium: Consortium) -> Iterator[Running]:
+    """Start everything, and end everything, whatever happens on the way.
 
     Raises
     ------
     ConsortiumError
-        If a node ends, or the run does not come to its end.
+        If a node ends, or not all are connected in time.
     """
     over: SimpleQueue[Played] = SimpleQueue()
     with ExitStack() as stack:
@@ -164,9 +189,7 @@ def conduct(consortium: Consortium, look: Look) -> Played:
         nodes = stack.enter_context(_nodes(consortium.hospitals, port))
         store = stack.enter_context(Store(consortium.config.store))
         _await(consortium, nodes, lambda: len(_connected(store)) == len(nodes))
-        run_id = _start(store, consortium.plan)
-        _await(consortium, nodes, lambda: _finished(store, run_id, look), RUN_SECONDS)
-        return over.get(timeout=START_SECONDS)
+        yield Running(consortium, store, nodes, over)
 
 
 def _start(store: Store, plan: Plan) -> bytes:

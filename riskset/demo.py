@@ -21,7 +21,7 @@ from protocol.plan.read import read_plan
 from protocol.results import Results
 from protocol.results import results as results_of
 from protocol.results.model import BinaryResult, PopulationCard, SurvivalResult
-from riskset.consortium import assemble, conduct
+from riskset.consortium import assemble, running
 from riskset.plans import read_builtin
 from riskset.progress import Progress
 from riskset.runs import (
@@ -142,7 +142,8 @@ def _run(place: Path, plan: Plan, keep: Path | None, progress: Progress) -> Resu
     with _workplace(keep) as folder:
         consortium = assemble(folder, place / PLAN, plan, extracts, SEED)
         progress.stage("Start the hospitals' nodes")
-        run = conduct(consortium, lambda status: _watch(progress, status))
+        with running(consortium) as all_of_them:
+            run = all_of_them.conduct(lambda status: _watch(progress, status))
     progress.stage("Write results and report")
     return results_of(run)
 
