@@ -1,0 +1,148 @@
+"""Processes of a federation: what runs in each, and where it is to be killed.
+
+`office` and `hospital` are what `riskset serve` and `riskset-site serve` do, in a process of its
+own: a real port with TLS, real folders, a real SIGKILL. They are started by a server that has
+loaded all libraries and nothing of gRPC's threads, so that a process begins in milliseconds.
+"""
+
+import json
+import os
+import signal
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from threading import Event
+from typing import Any
+from unittest.mock import patch
+
+import riskset.serving
+import site_node.carriers.grpc
+import site_node.serving
+from coordinator.carriers.sessions import Switchboard
+from coordinator.config import read_config
+from protocol.ids import SiteId
+from protocol.run import Played
+from riskset.serving import serve_centre
+from site_node.carriers import backoff
+from site_node.folder import write_private
+from site_node.ledger import Ledger
+from site_node.serving import ending_by_signal, prepared
+from tests.federation.crash.ground import totals
+
+
+@dataclass
+class Death:
+    """Kills its own process when it passes a point for the nth time.
+
+    With another `how` it is stopped there until somebody goes on with it; `mark` is made before.
+    """
+
+    point: StrEnum | None = None
+    visit: int = 1
+    how: signal.Signals = signal.SIGKILL
+    mark: Path | None = None
+    passed: int = 0
+
+    def __call__(self, here: StrEnum) -> None:
+        if here is self.point:
+            self.passed += 1
+            if self.passed == self.visit:
+                if self.mark is not None:
+                    self.mark.touch()
+                os.kill(os.getpid(), self.how)
+
+
+LIVE = Death()
+
+
+@dataclass(frozen=True)
+class World:
+    """What is odd about a process's surroundings: its clock, in hours; where replies are noted.
+
+    `ledgers` are those of all hospitals, to look for a reply at the moment it arrives.
+    """
+
+    hours: float = 0
+    tap: Path | None = None
+    ledgers: Mapping[SiteId, Path] = field(default_factory=dict)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(hours=self.hours)
+
+
+def hospital(config: Path, world: World, death: Death) -> None:
+    """Live as a hospital's node until a signal or a death."""
+    with (
+        patch.object(backoff, "FIRST_SECONDS", 0.05),  # all else waits as long as in earnest
+        patch.object(site_node.carriers.grpc, "HELD_SECONDS", 0.0),
+        _clock(world),
+        prepared(config, lambda _: None, death) as serving,
+        ending_by_signal(serving.carrier.stop),
+    ):
+        serving.run()
+
+
+def office(config: Path, world: World, death: Death) -> None:
+    """Live as the coordinating centre until a signal or a death."""
+    stopped = Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    settings = read_config(config)
+    with _tapped(world), patch.object(riskset.serving, "utc_now", world.now):
+        serve_centre(
+            settings,
+            stopped,
+            tell=lambda _: None,
+            publish=partial(publish, settings.out),
+            at=death,
+        )
+
+
+def publish(out: Path, played: Played) -> None:
+    """Write a run's sums, to the last digit."""
+    out.mkdir(exist_ok=True)
+    said = json.dumps(totals(played)).encode()
+    write_private(out / f"{played.run_id.hex()}.json", said)
+
+
+@contextmanager
+def _clock(world: World) -> Iterator[None]:
+    opened: Callable[..., Ledger] = Ledger.open
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(site_node.serving, "utc_now", world.now))
+        stack.enter_context(patch.object(Ledger, "open", partial(opened, now=world.now)))
+        yield
+
+
+@contextmanager
+def _tapped(world: World) -> Iterator[None]:
+    """Note every reply that arrives, whatever becomes of it, and whether its ledger has it."""
+    deliver = Switchboard.deliver
+
+    def noted(board: Switchboard, site: SiteId, number: int, reply: bytes) -> None:
+        with tap.open("a") as file:
+            said = {"site": site, "reply": reply.hex(), "kept": is_kept(world.ledgers[site], reply)}
+            file.write(json.dumps(said) + "\n")
+        deliver(board, site, number, reply)
+
+    if world.tap is None:
+        yield
+        return
+    tap = world.tap
+    with patch.object(Switchboard, "deliver", noted):
+        yield
+
+
+def is_kept(ledger: Path, reply: bytes) -> bool:
+    """Tell whether some line of a ledger holds these bytes, committed."""
+    return bool(rows(ledger, "SELECT 1 FROM entries WHERE instr(body, ?) LIMIT 1", reply))
+
+
+def rows(ledger: Path, sql: str, *values: Any) -> list[Any]:
+    """Look into a ledger beside its node."""
+    with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True, timeout=10)) as database:
+        return database.execute(sql, values).fetchall()
