@@ -12,6 +12,8 @@ from pathlib import Path
 
 from benchmarks import (
     big_hospital,
+    carriers,
+    consortium,
     exactness,
     install,
     many_sites,
@@ -32,6 +34,9 @@ def _runs(quick: bool) -> int:
 MEASUREMENTS: dict[str, Measurement] = {
     "exactness": lambda _: exactness.measure(),
     "study": lambda quick: seed_study.measure(_runs(quick)),
+    "trips": lambda quick: carriers.measure(_runs(quick)),
+    "consortium": lambda quick: consortium.measure(_runs(quick)),
+    "crowd": lambda quick: carriers.measure_crowd(quick=quick),
     "command": lambda _: seed_study.measure_command(),
     "traffic": lambda _: seed_study.measure_traffic(),
     "rows": lambda quick: big_hospital.measure(quick=quick),

@@ -12,9 +12,10 @@ from benchmarks.timing import Stopwatch, command, median
 from protocol.canonical import digest
 from protocol.disclosure import check_federation
 from protocol.ids import SiteId
-from protocol.party import Hospital, Office, Uploads, begin
+from protocol.party import Hospital, Office, begin
 from protocol.plan.digest import plan_digest
 from protocol.play import Finished
+from protocol.requests import Uploads
 from protocol.results import results
 from protocol.run import play
 from protocol.secagg.messages import Reply, Result, Trip
