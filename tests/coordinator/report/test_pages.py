@@ -9,11 +9,12 @@ import pytest
 from coordinator.report.estimates import estimates
 from coordinator.report.page import report_html
 from coordinator.report.sections.pages import FOLDER, METHODS, PAGES, TERMS, page_of, pages_of
-from protocol.plan.model import Design, Weighting
+from protocol.plan.model import Design, Stratification, Weighting
 from protocol.results import Results, results
 from protocol.run import play
 from tests.coordinator.examples import both, competing, imputed, nothing
 from tests.federation.cohorts import clinics, small_plan
+from tests.protocol.parts.test_sensitivity import ALL, asking
 
 ROOT = Path(__file__).parents[3]
 HEADINGS = (
@@ -30,9 +31,14 @@ SIMULATED = {"README", "operating-characteristics", "missing-data-simulated"}
 
 @cache
 def played() -> Results:
-    """Play a study with one of everything: matching, weights, causes, risks, subgroups."""
-    weights = (Weighting(name="overlap", target="overlap"),)
-    plan = small_plan().model_copy(update={"weightings": weights})
+    """Play a study with one of everything: matching, weights, strata, causes, risks, subgroups."""
+    everything = {
+        "weightings": (Weighting(name="overlap", target="overlap"),),
+        "subgroups": small_plan().subgroups,
+        "stratification": Stratification(strata=2),
+        "sensitivity": ALL,
+    }
+    plan = asking("open", **everything)
     return results(play(plan, clinics(), b"pages".ljust(32, b"\0")))
 
 
@@ -66,9 +72,8 @@ def test_every_estimate_of_a_study_has_a_page() -> None:
     term, method = table.header.index("term"), table.header.index("method")
     found = {page_of(str(row[term]), str(row[method])) for row in table.rows}
     assert found <= PAGES.keys()
-    # A study with one of everything names every term that has a page, and no term is left over.
-    assert {str(row[term]) for row in table.rows} == TERMS.keys()
-    assert "pair-robust" in found
+    assert {"pair-robust", "cox", "kaplan-meier", "risks", "competing-risks"} <= found
+    assert {*TERMS.values(), *METHODS.values()} <= PAGES.keys()
 
 
 def test_every_design_of_a_plan_has_a_page() -> None:
@@ -81,14 +86,20 @@ def test_a_method_without_a_page_is_an_error() -> None:
         page_of("something new")
 
 
-def test_steps_that_pages_name_are_asked() -> None:
-    """A page names the step by which something leaves; names that no study asks would mislead."""
-    asked = {one.step.partition("/")[0] for one in played().leaving}
-    asked |= {"describe-completed", "cross-products", "hazard", "rank-counts"}  # other plans'
+def _step_names() -> set[str]:
+    """Read the names of all kinds of steps off their modules."""
+    modules = (ROOT / "protocol" / "steps").glob("*.py")
+    found = (re.findall(r'name: ClassVar\[str\] = "([a-z0-9/-]+)"', m.read_text()) for m in modules)
+    return {name for names in found for name in names}
+
+
+def test_steps_that_pages_name_exist() -> None:
+    """A page names the step by which something leaves; a name of no step would mislead."""
+    kinds = {name.partition("/")[0] for name in _step_names()}
     for page in PAGES:
         leaves = re.split(r"^## ", text(page), flags=re.MULTILINE)[1]
         named = set(re.findall(r"[Ss]teps? `([a-z-]+)`", leaves))
-        assert named <= asked, f"{page}: {named - asked}"
+        assert named <= kinds, f"{page}: {named - kinds}"
 
 
 def test_the_report_names_the_pages_of_what_it_used() -> None:
