@@ -4,12 +4,18 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from coordinator.report.agreement_lines import (
+    adjusted_lines,
+    agreement_lines,
+    interval_lines,
+    odds_lines,
+    strata_lines,
+)
 from coordinator.report.choice import effective, weighs
+from coordinator.report.lines import BOTH, Line, line_of, ratio_line
 from protocol.results.model import (
     BinaryResult,
     CauseResult,
-    Estimate,
-    HazardRatio,
     Pair,
     Results,
     SurvivalResult,
@@ -49,39 +55,6 @@ ESTIMATES = (
 `cause` names one of several competing causes, and is empty for everything else.
 """
 
-BOTH = "treated - comparator"
-
-
-@dataclass(frozen=True)
-class _Row:
-    """One row of `estimates.csv` without its place."""
-
-    arm: str
-    term: str
-    method: str = ""
-    time: float | None = None
-    estimate: float = math.nan
-    std_error: float = math.nan
-    conf_low: float = math.nan
-    conf_high: float = math.nan
-    statistic: float = math.nan
-    p_value: float = math.nan
-
-
-def _of(arm: str, term: str, found: Estimate, method: str = "", time: float | None = None) -> _Row:
-    return _Row(
-        arm,
-        term,
-        method,
-        time,
-        found.estimate,
-        found.std_error,
-        found.conf_low,
-        found.conf_high,
-        math.nan,
-        found.p_value,
-    )
-
 
 def estimates(results: Results) -> Table:
     """Lay out `estimates.csv`."""
@@ -104,6 +77,34 @@ def _estimates(results: Results) -> Iterator[tuple[Cell, ...]]:
             here = replace(place, events=cause.events, cause=cause.cause)
             for row in _cause_rows(cause, arms):
                 yield _placed(here, row, arms)
+    yield from _further(results)
+
+
+def _further(results: Results) -> Iterator[tuple[Cell, ...]]:
+    """Write what stands beside the main comparison: agreement, adjustment, strata of the score."""
+    arms = results.study.arms
+    places = {(r.endpoint, r.population): _place(r) for r in results.survival if not r.level}
+    places |= {(r.endpoint, r.population): _place(r) for r in results.binary if not r.level}
+    complete = results.flow.complete
+
+    def place(endpoint: str, population: str) -> _Place:
+        """Find where a row belongs; of strata and adjustment, among the complete cases."""
+        none = _Place(endpoint, population, "", complete, Pair(0, 0))
+        return places.get((endpoint, population), none)
+
+    for found in results.agreement:
+        for row in agreement_lines(found):
+            yield _placed(place(found.endpoint, found.population), row, arms)
+    for odds in results.odds_by_hospital:
+        for row in odds_lines(odds):
+            yield _placed(place(odds.endpoint, odds.population), row, arms)
+    for fit in results.adjusted:
+        counts = Pair(0, fit.patients), Pair(0, fit.events)  # both arms together
+        for row in adjusted_lines(fit):
+            yield _placed(_Place(fit.endpoint, "complete", "", *counts), row, arms)
+    if results.stratification is not None:
+        for endpoint, row in strata_lines(results.stratification, arms):
+            yield _placed(replace(place(endpoint, "complete"), population="complete"), row, arms)
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _place(found: SurvivalResult | BinaryResult) -> _Place:
     return _Place(found.endpoint, found.population, found.level, found.patients, found.events)
 
 
-def _placed(place: _Place, row: _Row, arms: Pair[str]) -> tuple[Cell, ...]:
+def _placed(place: _Place, row: Line, arms: Pair[str]) -> tuple[Cell, ...]:
     """Say where a row belongs, and of how many patients and events it tells."""
     n, events = place.patients, place.events
     counts = {
@@ -142,11 +143,11 @@ def _placed(place: _Place, row: _Row, arms: Pair[str]) -> tuple[Cell, ...]:
     )
 
 
-def _survival_rows(found: SurvivalResult, arms: Pair[str]) -> Iterator[_Row]:
+def _survival_rows(found: SurvivalResult, arms: Pair[str]) -> Iterator[Line]:
     for hr in found.hazard_ratios:
-        yield _ratio_row("hazard ratio", hr)
+        yield ratio_line("hazard ratio", hr)
     for test in found.log_rank:
-        yield _Row(
+        yield Line(
             BOTH,
             "log-rank test",
             test.name,
@@ -154,7 +155,7 @@ def _survival_rows(found: SurvivalResult, arms: Pair[str]) -> Iterator[_Row]:
             p_value=test.test.p_value,
         )
     for zph in found.proportional_hazards:
-        yield _Row(
+        yield Line(
             BOTH,
             "proportional hazards",
             zph.transform,
@@ -163,39 +164,24 @@ def _survival_rows(found: SurvivalResult, arms: Pair[str]) -> Iterator[_Row]:
         )
     for contrast in found.landmark_contrasts:
         method, time = "robust" if weighs(found) else "Greenwood", float(contrast.time)
-        yield _of(BOTH, "survival difference", contrast.difference, method, time)
-        yield _Row(BOTH, "survival difference", "log(-log)", time, p_value=contrast.p_value_cloglog)
+        yield line_of(BOTH, "survival difference", contrast.difference, method, time)
+        yield Line(BOTH, "survival difference", "log(-log)", time, p_value=contrast.p_value_cloglog)
     if found.mean_time:
         horizon = found.mean_time.horizon
-        yield _of(BOTH, "restricted mean time", found.mean_time.difference, time=horizon)
+        yield line_of(BOTH, "restricted mean time", found.mean_time.difference, time=horizon)
     if found.e_value:
-        yield _Row(BOTH, "E-value", "estimate", estimate=found.e_value.estimate)
-        yield _Row(BOTH, "E-value", "limit", estimate=found.e_value.limit)
+        yield Line(BOTH, "E-value", "estimate", estimate=found.e_value.estimate)
+        yield Line(BOTH, "E-value", "limit", estimate=found.e_value.limit)
     yield from _arm_rows(found, arms)
 
 
-def _ratio_row(term: str, hr: HazardRatio) -> _Row:
-    return _Row(
-        BOTH,
-        term,
-        hr.method,
-        None,
-        hr.hazard_ratio,
-        hr.std_error,  # of the log hazard ratio, as broom::tidy(exponentiate = TRUE) has it
-        hr.conf_low,
-        hr.conf_high,
-        hr.statistic,
-        hr.p_value,
-    )
-
-
-def _arm_rows(found: SurvivalResult, arms: Pair[str]) -> Iterator[_Row]:
+def _arm_rows(found: SurvivalResult, arms: Pair[str]) -> Iterator[Line]:
     """List what is estimated in each arm by itself."""
     for side in ("comparator", "treated"):
         arm = getattr(arms, side)
         for point in getattr(found.landmarks, side):
             for limits in point.limits:
-                yield _Row(
+                yield Line(
                     arm,
                     "survival",
                     limits.kind,
@@ -206,7 +192,7 @@ def _arm_rows(found: SurvivalResult, arms: Pair[str]) -> Iterator[_Row]:
                     limits.conf_high,
                 )
         for q in getattr(found.quantiles, side):
-            yield _Row(
+            yield Line(
                 arm,
                 "quantile",
                 "log-log",
@@ -218,23 +204,23 @@ def _arm_rows(found: SurvivalResult, arms: Pair[str]) -> Iterator[_Row]:
             )
         if found.mean_time:
             mean = getattr(found.mean_time.arms, side)
-            yield _of(arm, "restricted mean time", mean, time=found.mean_time.horizon)
-        yield _Row(arm, "median follow-up", estimate=getattr(found.follow_up, side))
+            yield line_of(arm, "restricted mean time", mean, time=found.mean_time.horizon)
+        yield Line(arm, "median follow-up", estimate=getattr(found.follow_up, side))
 
 
-def _cause_rows(found: CauseResult, arms: Pair[str]) -> Iterator[_Row]:
+def _cause_rows(found: CauseResult, arms: Pair[str]) -> Iterator[Line]:
     """List what is estimated of one of several causes."""
     test = found.gray
-    yield _Row(BOTH, "Gray's test", statistic=test.statistic, p_value=test.p_value)
+    yield Line(BOTH, "Gray's test", statistic=test.statistic, p_value=test.p_value)
     for term, hr in (
         ("cause-specific hazard ratio", found.cause_specific),
         ("subdistribution hazard ratio", found.subdistribution),
     ):
         if hr is not None:
-            yield _ratio_row(term, hr)
+            yield ratio_line(term, hr)
     for side in ("comparator", "treated"):
         for point in getattr(found.landmarks, side):
-            yield _Row(
+            yield Line(
                 getattr(arms, side),
                 "cumulative incidence",
                 "log-log",
@@ -246,19 +232,20 @@ def _cause_rows(found: CauseResult, arms: Pair[str]) -> Iterator[_Row]:
             )
 
 
-def _binary_rows(found: BinaryResult, arms: Pair[str], *, weighted: bool) -> Iterator[_Row]:
+def _binary_rows(found: BinaryResult, arms: Pair[str], *, weighted: bool) -> Iterator[Line]:
     """List what is estimated of an outcome without a time; weighted patients have no tests."""
     method = "robust" if weighted else ""
-    yield _Row(arms.comparator, "risk", method, estimate=found.risk.comparator)
-    yield _Row(arms.treated, "risk", method, estimate=found.risk.treated)
-    yield _of(BOTH, "risk difference", found.risk_difference, method)
-    yield _of(BOTH, "risk ratio", found.risk_ratio, method)
-    yield _of(BOTH, "odds ratio", found.odds_ratio, method)
+    yield Line(arms.comparator, "risk", method, estimate=found.risk.comparator)
+    yield Line(arms.treated, "risk", method, estimate=found.risk.treated)
+    yield from interval_lines(found, arms)
+    yield line_of(BOTH, "risk difference", found.risk_difference, method)
+    yield line_of(BOTH, "risk ratio", found.risk_ratio, method)
+    yield line_of(BOTH, "odds ratio", found.odds_ratio, method)
     if weighted:
         return
     for method, test in (
         ("uncorrected", found.chi_square),
         ("Yates", found.chi_square_yates),
     ):
-        yield _Row(BOTH, "chi-square test", method, statistic=test.statistic, p_value=test.p_value)
-    yield _Row(BOTH, "Fisher's exact test", p_value=found.fisher_p)
+        yield Line(BOTH, "chi-square test", method, statistic=test.statistic, p_value=test.p_value)
+    yield Line(BOTH, "Fisher's exact test", p_value=found.fisher_p)

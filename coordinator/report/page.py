@@ -15,6 +15,7 @@ from coordinator.report.sections.balance import balance_section
 from coordinator.report.sections.causes import causes_section
 from coordinator.report.sections.checks import checks_section
 from coordinator.report.sections.curves import curves_section
+from coordinator.report.sections.hospitals import hospitals_section
 from coordinator.report.sections.imputation import imputation_section
 from coordinator.report.sections.methods import (
     conventions_section,
@@ -26,6 +27,7 @@ from coordinator.report.sections.patients import flow_section, table_one_section
 from coordinator.report.sections.privacy import left_out_section, privacy_section
 from coordinator.report.sections.propensity import propensity_section
 from coordinator.report.sections.risks import binary_section
+from coordinator.report.sections.strata import strata_section
 from protocol.results.model import Results
 
 REPORT = "report.html"
@@ -70,6 +72,8 @@ def sections(results: Results) -> tuple[Section, ...]:
         causes_section(results),
         survival_section(results),
         binary_section(results),
+        strata_section(results),
+        hospitals_section(results),
         imputation_section(results),
         checks_section(results),
         left_out_section(results),

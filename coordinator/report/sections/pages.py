@@ -23,6 +23,9 @@ PAGES: Mapping[str, str] = {
     "kaplan-meier": "Survival curves",
     "log-rank": "Log-rank tests",
     "cox": "Hazard ratios",
+    "adjusted": "Adjusted hazard ratios",
+    "stratification": "Strata of the score",
+    "hospitals-agree": "Do hospitals agree?",
     "pair-robust": "Pair-robust errors",
     "proportional-hazards": "Proportional hazards",
     "restricted-mean-time": "Restricted mean times",
@@ -54,11 +57,25 @@ TERMS: Mapping[str, str] = {
     "odds ratio": "risks",
     "chi-square test": "risks",
     "Fisher's exact test": "risks",
+    "heterogeneity test": "hospitals-agree",
+    "inconsistency": "hospitals-agree",
+    "variance between hospitals": "hospitals-agree",
+    "covariate hazard ratio": "adjusted",
 }
 """The page of every term of estimates.csv; methods of their own stand in `METHODS`."""
 
 METHODS: Mapping[str, str] = {
     "efron pair-robust": "pair-robust",
+    "fixed effect": "hospitals-agree",
+    "random effects": "hospitals-agree",
+    "leave one out": "hospitals-agree",
+    "efron adjusted by hospital": "adjusted",
+    "efron by score": "stratification",
+    "efron by score robust": "stratification",
+    "log-rank by score": "stratification",
+    "standardised by score": "stratification",
+    "Mantel-Haenszel by score": "stratification",
+    "Mantel-Haenszel by hospital": "hospitals-agree",
     "pooled-quota": "quota-matching",
     "within-hospital": "within-hospital-matching",
 }

@@ -3,7 +3,14 @@
 from coordinator.report.blocks import Block, More, Row, Section, Table
 from coordinator.report.choice import effective
 from coordinator.report.sections.outcomes import ABSENT, points, population_cell, size_line
-from coordinator.report.wording import count, p_phrase, p_value, percent, stacked
+from coordinator.report.wording import (
+    count,
+    p_phrase,
+    p_value,
+    percent,
+    percent_interval,
+    stacked,
+)
 from protocol.results.model import BinaryResult, Results
 
 
@@ -35,7 +42,8 @@ def _binary_table(results: Results, found: list[BinaryResult], caption: str) -> 
             Row((population_cell(results, one.population, one.level), *_risks(results, one)))
         )
     notes = [
-        "Patients with the outcome of those assessed; 95 % intervals below. χ²: Pearson's, "
+        "Patients with the outcome of those assessed; 95 % intervals, those of shares Wilson's, of "
+        "their difference Wald's (results.json has Newcombe's and others). χ²: Pearson's, "
         "uncorrected; Fisher: exact, two-sided."
     ]
     if any(effective(results, one.population) for one in found):
@@ -69,5 +77,7 @@ def _share(results: Results, found: BinaryResult, side: str) -> str:
     events, n = getattr(found.events, side), getattr(found.patients, side)
     unassessed = getattr(found.unassessed, side)
     more = f"\n{count(unassessed)} not assessed" if unassessed else ""
-    size = size_line(results, found, side)
-    return f"{count(events)} / {count(n)}\n{percent(getattr(found.risk, side))}{more}{size}"
+    size, risk = size_line(results, found, side), getattr(found.risk, side)
+    wilson = next((i for i in found.intervals if (i.of, i.method) == (side, "wilson")), None)
+    share = percent_interval(risk, wilson.conf_low, wilson.conf_high) if wilson else percent(risk)
+    return f"{count(events)} / {count(n)}\n{share}{more}{size}"

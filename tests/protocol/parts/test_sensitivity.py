@@ -41,7 +41,7 @@ def asking(profile: str = "exact", **values: Any) -> Plan:
     endpoints = tuple(
         e.model_copy(update=more) if isinstance(e, TimeToEvent) else e for e in plan.endpoints
     )
-    return plan.model_copy(update={"subgroups": (), "endpoints": endpoints, **values})
+    return plan.model_copy(update={"subgroups": (), "endpoints": endpoints} | values)
 
 
 def test_a_plan_that_asks_for_nothing_more_keeps_its_name() -> None:
