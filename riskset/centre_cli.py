@@ -128,11 +128,11 @@ def invite(
     expires = now + timedelta(hours=hours)
     with opened(config) as (settings, store):
         keep_invitation(store, parse_invitation(code), now, expires)
-        words = read_federation(settings).words
+        words, port = read_federation(settings).words, settings.listen.rpartition(":")[2]
     told: dict[str, Json] = {"code": code, "expires": expires.isoformat(), "words": words}
     text = (
         f"{code}\n  serves once, until {expires:%Y-%m-%d %H:%M} UTC\n"
-        f"  riskset-site join https://NAME:PORT --invite {code}\n"
+        f"  riskset-site join https://NAME:{port} --invite {code}\n"
         f"  read these words to the hospital when it rings: {words}"
     )
     if output is Format.JSON:
@@ -229,6 +229,7 @@ def serve(
     serve_centre(
         settings, stopped, tell=tell, listening=lambda port: tell(f"listening on port {port}")
     )
+    tell("ended; open runs go on when it serves again")
 
 
 @app.command()
