@@ -15,6 +15,7 @@ from threading import Event as Flag
 from threading import Thread
 from typing import TextIO
 
+from protocol.errors import FederationError
 from protocol.governance.federation import coordinator_key
 from site_node.carriers import events
 from site_node.carriers.events import Tell
@@ -61,7 +62,7 @@ class Serving:
         while not over.wait(TIDY_SECONDS):
             try:
                 self.node.tidy()
-            except UnavailableError as error:
+            except FederationError as error:
                 self.log.say(Event.FAULT, Level.ERROR, code=error.code, reason=str(error))
 
 
