@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import connection
 from multiprocessing.context import ForkServerContext
@@ -62,9 +62,11 @@ class Machine:
         return self.ends.count(-signal.SIGKILL)
 
     def signal(self, number: signal.Signals) -> None:
+        """Send a signal; one that has just died does not mind."""
         assert self.process is not None
         assert self.process.pid is not None
-        os.kill(self.process.pid, number)
+        with suppress(ProcessLookupError):
+            os.kill(self.process.pid, number)
 
     def stop(self) -> None:
         """Kill it for good, and wait until it is gone."""

@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 
-from tests.federation.crash.ground import Ground, brief_text, copied, founded, in_the_clear, totals
+from tests.federation.crash.cluster import cluster, running
+from tests.federation.crash.ground import (
+    SMALL,
+    Ground,
+    brief_text,
+    copied,
+    founded,
+    in_the_clear,
+    totals,
+)
+from tests.federation.crash.invariants import published
 from tests.postgres import postgres_server
 
 
@@ -26,6 +36,22 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Ground:
 def sums(template: Ground) -> Any:
     """What the study comes to in one process."""
     return json.loads(json.dumps(totals(in_the_clear(template))))
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Ground:
+    """A federation whose study has a model, a coin and a lottery."""
+    text = SMALL.read_text(encoding="utf-8")
+    return founded(tmp_path_factory.mktemp("federation") / "whole", text)
+
+
+@pytest.fixture(scope="session")
+def whole_sums(whole: Ground, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What an undisturbed run of it comes to."""
+    ground = copied(whole, tmp_path_factory.mktemp("calm") / "federation")
+    with running(cluster(ground)) as (calm, journal):
+        calm.until_published(journal)
+        return json.loads(published(ground, journal))
 
 
 @pytest.fixture

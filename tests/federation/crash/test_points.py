@@ -16,17 +16,22 @@ Points are taken from the two enums, so a new one is tested by being named. Runs
 processes that talk over TLS on the loopback; see `lives` and `cluster`.
 """
 
+import random
+import signal
 from collections.abc import Callable
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
+from coordinator.journal import Journal
 from coordinator.points import Point as OfficePoint
 from site_node.points import Point
 from tests.federation.crash.cluster import cluster, running
-from tests.federation.crash.ground import Ground
+from tests.federation.crash.ground import Ground, copied
 from tests.federation.crash.invariants import require_sound
 from tests.federation.crash.lives import Death
 from tests.postgres import new_database
@@ -34,10 +39,12 @@ from tests.postgres import new_database
 KILLED = {-9}
 SITE_POINTS = list(Point)
 STEP = -(-len(SITE_POINTS) // 3)
-THREES = [
-    tuple(islice(cycle(SITE_POINTS), first, first + 3 * STEP, STEP)) for first in range(STEP)
-]
+THREES = [tuple(islice(cycle(SITE_POINTS), first, first + 3 * STEP, STEP)) for first in range(STEP)]
 PAIRS = [*zip(Point, islice(cycle(OfficePoint), len(Point)), strict=True)]
+
+
+def asks(journal: Journal, trip: int) -> bool:
+    return journal.row().trip >= trip
 
 
 def each_dies(ground: Ground, point: Point) -> dict[Any, list[Death]]:
@@ -96,8 +103,8 @@ def test_processes_die_anywhere(whole: Ground, whole_sums: Any, tmp_path: Path) 
     made = cluster(ground)
     with running(made) as (_, journal):
         for trip in range(1, 13):
-            made.until(lambda trip=trip: journal.row().trip >= trip)  # type: ignore[misc]
-            made.office.wait_seconds(chosen.uniform(0, 0.1))
+            made.until(partial(asks, journal, trip))
+            Event().wait(chosen.uniform(0, 0.1))
             for machine in chosen.sample(made.machines, 2):
                 machine.signal(signal.SIGKILL)
         made.until_published(journal)
