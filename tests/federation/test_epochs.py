@@ -3,8 +3,9 @@
 From the journal to the nodes' gates, with real rosters, consents and ledgers (SPEC 7.2 to 7.4).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ def lose(centre: Centre, trips: int) -> bytes:
     def gone() -> bool:
         return run_status(centre.store, run).row.trip >= trips
 
-    def exchange(requests: object, *rest: object) -> object:
+    def exchange(requests: Mapping[SiteId, bytes], *rest: Any) -> Iterator[tuple[SiteId, bytes]]:
         if gone():
             line.away.add(LOST)
         return carry(requests, *rest)

@@ -13,9 +13,9 @@ from site_node.setup import SetupError, add_table, identity_of, init, set_addres
 WORDS = "abandon ability able about above absent"
 
 
-def made(folder: Path, **values: str) -> Path:
+def made(folder: Path) -> Path:
     config = folder / "site.toml"
-    init(config, "H1", 'Hôpital \\ "One"\x7f', **values)
+    init(config, "H1", 'Hôpital \\ "One"\x7f')
     return config
 
 
