@@ -12,10 +12,11 @@ from protocol.canonical import digest
 from protocol.cohort import Cohort
 from protocol.governance.identity import sign
 from protocol.ids import SiteId
-from protocol.party import Hospital, Office, Uploads, begin
+from protocol.party import Hospital, Office, begin
 from protocol.plan.digest import plan_digest
 from protocol.plan.model import Plan
 from protocol.play import Finished
+from protocol.requests import Uploads
 from protocol.secagg.messages import Reply, Result, Trip
 from protocol.secagg.office import Opened
 from protocol.secagg.run import NO_DEADLINE, simulate
