@@ -21,13 +21,15 @@ from protocol.plan.read import read_canonical
 from protocol.play import Finished
 from protocol.question import Record
 from protocol.requests import Advance, ClosedTrip, Finish, OpenRun, Request
-from protocol.run import Asked, Played
+from protocol.run import Asked, Kept, Played, Proof, sealed
 from protocol.secagg.messages import KeyShare, Reply, Result, Run
 from protocol.secagg.setup import agree
 from protocol.secagg.site import FIRST_TRIP
 from protocol.wire.codec import (
     decode_reply,
     decode_request,
+    decode_result,
+    decode_trip,
     encode_result,
     encode_trip,
 )
@@ -214,8 +216,8 @@ def require_asked(journal: Journal, number: int, request: Request) -> None:
         raise JournalError(f"trip {number}: the journal's request is not the one that follows")
 
 
-def played(now: Standing) -> Played:
-    """Tell a finished run as results read it.
+def played(now: Standing, journal: Journal, opened: Opened) -> Played:
+    """Tell a finished run as results read it, and as the journal proves it.
 
     Raises
     ------
@@ -236,7 +238,32 @@ def played(now: Standing) -> Played:
         findings=findings,
         chain=known.chain,
         simulated=known.view.run.roster.simulated,
+        proof=_proof(now, journal, opened),
     )
+
+
+def _proof(now: Standing, journal: Journal, opened: Opened) -> Proof:
+    raw = journal.bodies(Kind.REPLY, 0)
+    shares = [decode_reply(raw[site]) for site in opened.run.roster.sites]
+    return Proof(
+        opened=opened.request,
+        shares=tuple(share for share in shares if isinstance(share, KeyShare)),
+        trips=lambda: _kept(now, journal),
+        seal=sealed(opened.run, now.office.seed),
+        day=journal.row().created.date().isoformat(),
+    )
+
+
+def _kept(now: Standing, journal: Journal) -> Iterator[Kept]:
+    """Read all closed trips from the journal, holding one at a time."""
+    for number in range(FIRST_TRIP, now.trip):
+        trip, result = journal.body(Kind.TRIP, number), journal.body(Kind.RESULT, number)
+        if trip is None or result is None:
+            raise JournalError(f"trip {number}: the journal has no request or no result")
+        said = {s: decode_reply(raw) for s, raw in journal.bodies(Kind.REPLY, number).items()}
+        replies = {site: reply for site, reply in said.items() if isinstance(reply, Reply)}
+        salts = tuple(_salts(journal, number))
+        yield Kept(decode_trip(trip), replies, decode_result(result), salts)
 
 
 def _replies(journal: Journal, now: Standing) -> dict[SiteId, Reply]:

@@ -133,7 +133,7 @@ class Conductor:
             row = self._open(journal)
         if row.state is RunState.FINISHED and row.published is None:
             opened = begun(journal, self.seed)
-            self._publish(journal, replay(journal, opened, self.seed))
+            self._publish(journal, opened, replay(journal, opened, self.seed))
         elif row.state in (RunState.OPENING, RunState.ASKING, RunState.FINISHING):
             self._play(journal, row, asker)
 
@@ -147,7 +147,7 @@ class Conductor:
         while not standing.over:
             standing = self._trip(journal, asker, standing)
         self._finish(journal, asker, standing)
-        self._publish(journal, standing)
+        self._publish(journal, opened, standing)
 
     def _open(self, journal: Journal) -> RunRow:
         """Sign the request that opens the run."""
@@ -263,11 +263,11 @@ class Conductor:
         journal.write(now, was=was, messages=messages, events=events, changes=changes)
         self.at(Point.FINISHED_WRITTEN)
 
-    def _publish(self, journal: Journal, standing: Standing) -> None:
+    def _publish(self, journal: Journal, opened: Opened, standing: Standing) -> None:
         """Hand the run over to whoever writes results; once more if that was interrupted."""
         self.at(Point.PUBLISHING)
         try:
-            self.publish(played(standing))
+            self.publish(played(standing, journal, opened))
         except OSError as error:
             raise PublishError(f"{error.filename}: {error.strerror}") from error
         now = self.now()

@@ -4,21 +4,27 @@ Every message that crosses a hospital's wall in a real federation is handed over
 request, reply, result, uploads. Tests, previews and simulations use it as it is.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 
+from protocol import PROGRAM_VERSION
 from protocol.canonical import digest
 from protocol.cohort import Cohort
 from protocol.disclosure import check_federation
+from protocol.governance.identity import sign
+from protocol.governance.signed import SignedRoster
+from protocol.ids import SiteId
 from protocol.party import Hospital, Office, begin
-from protocol.plan.digest import plan_digest
+from protocol.plan.digest import canonical, plan_digest
 from protocol.plan.model import Plan
 from protocol.play import Finished
 from protocol.program import Findings
 from protocol.question import Answer, Record
-from protocol.secagg.messages import Block
-from protocol.secagg.run import NO_DEADLINE, simulate
+from protocol.requests import OpenRun
+from protocol.secagg.messages import Block, KeyShare, Reply, Result, Run, Trip
+from protocol.secagg.run import NO_DEADLINE, Gathered, simulate
 
 
 @dataclass(frozen=True)
@@ -42,10 +48,44 @@ class Asked:
 
 
 @dataclass(frozen=True, eq=False)
+class Kept:
+    """A closed trip with all that proves it: what was asked, answered and signed.
+
+    `salts` are those of totals that are withheld from hospitals, in the order of their steps.
+    """
+
+    request: Trip
+    replies: Mapping[SiteId, Reply]
+    result: Result
+    salts: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Proof:
+    """What proves a run to others: how it was opened, everybody's fresh keys, and its trips.
+
+    `trips` gives them in order, one at a time, as often as it is called: all of them together can
+    be large. `seal` signs ("bundle", ctx, digest) as the coordinator. `day` is when the run was
+    begun, as "2026-03-31"; empty where nobody said.
+    """
+
+    opened: OpenRun
+    shares: tuple[KeyShare, ...]
+    trips: Callable[[], Iterator[Kept]]
+    seal: Callable[[bytes], bytes]
+    day: str = ""
+
+
+def sealed(run: Run, coordinator_seed: bytes) -> Callable[[bytes], bytes]:
+    """Make the `seal` of a run's proof."""
+    return partial(sign, coordinator_seed, "bundle", run.ctx)
+
+
+@dataclass(frozen=True, eq=False)
 class Played:
     """A study that was played to its end, as the coordinator knows it.
 
-    `simulated` is the roster's mark: all rows were on one machine.
+    `simulated` is the roster's mark: all rows were on one machine. `proof` is there if it was kept.
     """
 
     plan: Plan
@@ -57,6 +97,7 @@ class Played:
     findings: Findings
     chain: bytes
     simulated: bool
+    proof: Proof | None = None
 
     @property
     def trips(self) -> int:
@@ -71,7 +112,14 @@ def _unwatched(_: tuple[Asked, ...]) -> None:
     """Watch nothing."""
 
 
-def play(plan: Plan, cohorts: Sequence[Cohort], seed: bytes, watch: Watch = _unwatched) -> Played:
+def play(
+    plan: Plan,
+    cohorts: Sequence[Cohort],
+    seed: bytes,
+    watch: Watch = _unwatched,
+    *,
+    keep: bool = False,
+) -> Played:
     """Play the study. All rows are on one machine, so the roster is marked as simulated.
 
     Parameters
@@ -80,6 +128,8 @@ def play(plan: Plan, cohorts: Sequence[Cohort], seed: bytes, watch: Watch = _unw
         All secrets of the run follow from it: 32 random bytes, or fixed ones for a test.
     watch
         Told of every trip before it is asked.
+    keep
+        Whether to keep what proves the run: all masked vectors, in memory.
 
     Raises
     ------
@@ -91,7 +141,8 @@ def play(plan: Plan, cohorts: Sequence[Cohort], seed: bytes, watch: Watch = _unw
     start = begin(plan, table.view)
     own = {cohort.site: cohort for cohort in cohorts}
     hospitals = {s: Hospital(own[s], state, start) for s, state in table.sites.items()}
-    office, salts, asked = Office(table.coordinator_seed, start), _salts(seed), list[Asked]()
+    office, asked, kept = Office(table.coordinator_seed, start), list[Asked](), list[Kept]()
+    salts = _salts(seed)
     while not isinstance(office.known.next, Finished):
         trip = _asked(office)
         watch(trip)
@@ -99,11 +150,15 @@ def play(plan: Plan, cohorts: Sequence[Cohort], seed: bytes, watch: Watch = _unw
         request = office.request(NO_DEADLINE)
         answered = {site: hospital.reply(request) for site, hospital in hospitals.items()}
         replies = {site: reply for site, (_, reply) in answered.items()}
-        office, closed, uploads = office.close(replies, lambda: next(salts))
+        salted = list[bytes]()
+        office, closed, uploads = office.close(replies, partial(_drawn, salts, salted))
+        if keep:
+            kept.append(Kept(request, replies, closed.result, tuple(salted)))
         # Every hospital would add up the same bytes; around one table once is enough for all.
         readded = next(iter(hospitals.values())).readd(closed.result, uploads)
         hospitals = {site: hospital.build_on(readded) for site, (hospital, _) in answered.items()}
-    return _played(plan, office, tuple(asked), office.known.next.value)
+    proof = _proof(plan, table, kept) if keep else None
+    return _played(plan, office, tuple(asked), office.known.next.value, proof)
 
 
 def _asked(office: Office) -> tuple[Asked, ...]:
@@ -112,7 +167,32 @@ def _asked(office: Office) -> tuple[Asked, ...]:
     return tuple(Asked(trip, step.name, step.key(), block) for step, block in pairs)
 
 
-def _played(plan: Plan, office: Office, asked: tuple[Asked, ...], findings: Findings) -> Played:
+def _drawn(salts: Iterator[bytes], used: list[bytes]) -> bytes:
+    used.append(next(salts))
+    return used[-1]
+
+
+def _proof(plan: Plan, table: Gathered, kept: list[Kept]) -> Proof:
+    run, seed = table.view.run, table.coordinator_seed
+    opened = OpenRun(
+        run_id=run.run_id,
+        plan=canonical(plan),
+        rosters=(SignedRoster(run.roster.to_bytes(), ()),),  # nobody signs a simulation's
+        epoch=run.epoch,
+        scheme=run.scheme,
+        suite=run.suite,
+        program=PROGRAM_VERSION,
+    )
+    return Proof(opened.sign(seed), table.shares, lambda: iter(kept), sealed(run, seed))
+
+
+def _played(
+    plan: Plan,
+    office: Office,
+    asked: tuple[Asked, ...],
+    findings: Findings,
+    proof: Proof | None,
+) -> Played:
     known = office.known
     answers: list[Answer] = [answer for trip in known.answers for answer in trip]
     return Played(
@@ -125,6 +205,7 @@ def _played(plan: Plan, office: Office, asked: tuple[Asked, ...], findings: Find
         findings=findings,
         chain=known.chain,
         simulated=known.view.run.roster.simulated,
+        proof=proof,
     )
 
 

@@ -59,6 +59,7 @@ class Gathered:
     chain: bytes
     trips: int = 0
     steps: int = 0
+    shares: tuple[KeyShare, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,8 @@ def gather(run: Run, seeds: Mapping[SiteId, Seeds], coordinator_seed: bytes) -> 
         waiting[site], shares[site] = advertise(run, site, secret.identity, secret.ephemeral)
     sites = {site: receive_keys(state, shares) for site, state in waiting.items()}
     view = next(iter(sites.values())).view
-    return Gathered(view, sites, coordinator_seed, first_chain(view.transcript))
+    chain, known = first_chain(view.transcript), tuple(shares[site] for site in view.sites)
+    return Gathered(view, sites, coordinator_seed, chain, shares=known)
 
 
 def blocks_of(now: Gathered, questions: Sequence[Question]) -> tuple[Block, ...]:
