@@ -26,7 +26,7 @@ from protocol.steps.completion import (
 from protocol.steps.describe import Description
 from protocol.steps.flow import FlowOfPatients
 from protocol.steps.hazard import Hazard
-from protocol.steps.imputation import CrossProducts, DescribeCompleted
+from protocol.steps.imputation import CompletedBalance, CrossProducts
 from protocol.steps.outcome_table import OutcomeTable
 from protocol.steps.risk_table import EVERY, RiskTableStep
 from protocol.steps.weighting import Weighted
@@ -175,7 +175,7 @@ def _tables(
     plan: Plan, population: Weighted, completion: Completion, size: tuple[int, int]
 ) -> Iterator[AnyStep]:
     """List what is asked of one weighted completed data set."""
-    yield DescribeCompleted(plan, population, completion)
+    yield CompletedBalance(plan, population, completion)
     for endpoint in plan.survival:
         yield RiskTableStep(plan, endpoint, population, EVERY, size)
     for outcome in plan.binary:

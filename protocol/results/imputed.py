@@ -21,8 +21,8 @@ from protocol.stats.distributions import normal_quantile
 from protocol.stats.moments import smd, standardiser
 from protocol.stats.rubin import pool
 from protocol.stats.weighted_risks import weighted_risks
-from protocol.steps.describe import Description
 from protocol.steps.flow import FlowOfPatients
+from protocol.steps.imputation import BalanceSums
 from protocol.steps.outcome_table import Outcomes
 from protocol.steps.weighting import Weighted
 
@@ -148,10 +148,10 @@ def _pooled(name: str, term: Term, found: Sequence[Found], complete_df: float) -
 def _balance(drawn: Imputed, record: Record) -> Iterator[ImputedBalance]:
     """Average the standardised differences of every balance column over the data sets."""
     for name, populations in drawn.populations.items():
-        described: list[Description | None] = [
-            record.get("describe-completed/1", one.name) for one in populations
+        found: list[BalanceSums | None] = [
+            record.get("completed-balance/1", one.name) for one in populations
         ]
-        here = [one for one in described if one is not None]
+        here = [one for one in found if one is not None]
         for what in balance_columns(here[0].plan) if here else ():
             before = [_difference(one, what, weighted=False) for one in here]
             after = [_difference(one, what, weighted=True) for one in here]
@@ -165,11 +165,10 @@ def _balance(drawn: Imputed, record: Record) -> Iterator[ImputedBalance]:
             )
 
 
-def _difference(here: Description, what: Column, *, weighted: bool) -> float:
+def _difference(here: BalanceSums, what: Column, *, weighted: bool) -> float:
     """Standardise by the SDs of this data set before weighting."""
-    treated, comparator = here.moments(what, 1), here.moments(what, 0)
+    treated, comparator = here.before(what, 1), here.before(what, 0)
     sd = standardiser(treated, comparator, binary=what.indicator)
-    heavy, light = here.weighted(what, 1), here.weighted(what, 0)
-    if weighted and heavy is not None and light is not None:
-        return smd(heavy.mean - light.mean, sd)
+    if weighted:
+        return smd(here.weighted_mean(what, 1) - here.weighted_mean(what, 0), sd)
     return smd(treated.mean - comparator.mean, sd)

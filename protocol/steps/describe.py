@@ -214,13 +214,15 @@ class Describe(Silent):
         bins = sum(
             len(edges(self.plan, v)) - 1 for v in described(self.plan) if isinstance(v, Number)
         )
-        reach = max((_reach(self.plan, what) for what in numbers), default=0.0)
+        furthest = max((reach(self.plan, what) for what in numbers), default=0.0)
         per = "by variable and arm"
         fields = [
             count("members", (2,), "patients of the population, by arm", most),
             count("known", (len(numbers), 2), f"patients with a value, {per}", most),
-            real("total", (len(numbers), 2), f"sums about the centre, {per}", most * reach),
-            real("squares", (len(numbers), 2), f"sums of squares, {per}", most * reach * reach),
+            real("total", (len(numbers), 2), f"sums about the centre, {per}", most * furthest),
+            real(
+                "squares", (len(numbers), 2), f"sums of squares, {per}", most * furthest * furthest
+            ),
             count("levels", (len(marked), 2), "patients at each level, by arm", most),
             count("histogram", (bins, 2), "patients in each bin, by arm", most),
             count(
@@ -298,7 +300,7 @@ class Describe(Silent):
     def _weighted_fields(self) -> tuple[Field, ...]:
         most = self.plan.disclosure.max_patients_per_hospital * MAX_WEIGHT
         columns = weighted_columns(self.plan)
-        reach = max([1.0, *(_reach(self.plan, what) for what in columns)])
+        furthest = max([1.0, *(reach(self.plan, what) for what in columns)])
         shape, per = (len(columns), 2), "by column and arm"
         return (
             real("weight", (2, 2), "sums of weights and their squares, by arm", most * MAX_WEIGHT),
@@ -308,9 +310,14 @@ class Describe(Silent):
                 f"sums of weights and their squares, {per}",
                 most * MAX_WEIGHT,
             ),
-            real("weighted_total", shape, f"weighted sums about the centre, {per}", most * reach),
             real(
-                "weighted_squares", shape, f"weighted sums of squares, {per}", most * reach * reach
+                "weighted_total", shape, f"weighted sums about the centre, {per}", most * furthest
+            ),
+            real(
+                "weighted_squares",
+                shape,
+                f"weighted sums of squares, {per}",
+                most * furthest * furthest,
             ),
         )
 
@@ -336,7 +343,7 @@ def _by_arm(columns: list[NDArray[np.float64]], arm: NDArray[np.int8]) -> NDArra
     return np.array(sums, dtype=np.float64).reshape(-1, 2)
 
 
-def _reach(plan: Plan, what: Column) -> float:
+def reach(plan: Plan, what: Column) -> float:
     """Bound how far a column's values can be from its centre."""
     variable = plan.variable(what.variable)
     if not isinstance(variable, Number):

@@ -10,15 +10,20 @@ from numpy.typing import NDArray
 
 from protocol.canonical import lp
 from protocol.cohort import Cohort, column
-from protocol.layout import Layout, Release, real
+from protocol.layout import Layout, Release, count, real
+from protocol.plan.columns import Column, balance_columns
+from protocol.plan.model import Plan
 from protocol.question import Key, Opened, Silent
+from protocol.stats.distributions import ratio
 from protocol.stats.draws import normal, uniforms
 from protocol.stats.imputation import Draw, draw_levels, draw_linear, numbers_needed
 from protocol.stats.logistic import full_matrix
+from protocol.stats.moments import Moments
 from protocol.steps.completion import Completion, Target
-from protocol.steps.describe import Describe
-from protocol.steps.plausible import require, require_information
+from protocol.steps.describe import MAX_WEIGHT, centre, reach
+from protocol.steps.plausible import require, require_information, require_moments
 from protocol.steps.score import REACH
+from protocol.steps.weighting import Weighted
 
 Reals = NDArray[np.float64]
 
@@ -121,14 +126,86 @@ class CrossProducts(Silent):
         return map(normal, uniforms(hashlib.shake_256(seed).digest(words)))
 
 
-@dataclass(frozen=True)
-class DescribeCompleted(Describe):
-    """Describe a weighted population by covariates that were completed."""
+@dataclass(frozen=True, eq=False)
+class BalanceSums:
+    """Sums of completed columns over everybody, about the plan's centres; by column and arm.
 
-    name: ClassVar[str] = "describe-completed/1"
+    Weighted sums are over the same patients.
+    """
+
+    plan: Plan
+    opened: Opened
+
+    def before(self, what: Column, arm: int) -> Moments:
+        """Count, sum and squares of a column in one arm."""
+        at, sums = balance_columns(self.plan).index(what), self.opened.sums
+        total, squares = float(sums["total"][at, arm]), float(sums["squares"][at, arm])
+        return Moments(int(sums["patients"][arm]), 0, total, squares, centre(self.plan, what))
+
+    def weighted_mean(self, what: Column, arm: int) -> float:
+        """Weighted mean of a column in one arm; NaN without a weight."""
+        at, sums = balance_columns(self.plan).index(what), self.opened.sums
+        total, weight = float(sums["weighted_total"][at, arm]), float(sums["weight"][arm])
+        return centre(self.plan, what) + ratio(total, weight)
+
+
+@dataclass(frozen=True)
+class CompletedBalance(Silent):
+    """Sums of every balance column of a completed data set, plain and weighted, over everybody.
+
+    Covariates only: of another variable a single patient may miss the value, whom the description
+    of complete cases would then tell apart (rule D).
+    """
+
+    name: ClassVar[str] = "completed-balance/1"
+    partners_only: ClassVar[bool] = False
+    plan: Plan
+    population: Weighted
     completion: Completion
+
+    def key(self) -> Key:
+        """One balance a weighting and data set."""
+        return (self.population.name,)
+
+    def layout(self) -> Layout:
+        """Send two counts, two sums of weights and three sums a column and arm."""
+        most, columns = self.plan.disclosure.max_patients_per_hospital, balance_columns(self.plan)
+        furthest, shape = max([1.0, *(reach(self.plan, c) for c in columns)]), (len(columns), 2)
+        heavy, per = most * MAX_WEIGHT, "of completed covariates, by column and arm"
+        return Layout(
+            (
+                count("patients", (2,), "patients, by arm", most),
+                real("weight", (2,), "sums of weights, by arm", heavy),
+                real("total", shape, f"sums {per}", most * furthest),
+                real("squares", shape, f"sums of squares {per}", most * furthest * furthest),
+                real("weighted_total", shape, f"weighted sums {per}", heavy * furthest),
+            )
+        )
 
     def local(self, cohort: Cohort) -> Release:
         """Sum over this hospital's patients, missing covariates filled. Run by a hospital."""
-        completed = self.completion.of(cohort)
-        return super().local(completed)
+        full, columns = self.completion.of(cohort), balance_columns(self.plan)
+        weights = self.population.weights(cohort)
+        values = [column(self.plan, c, full, slice(None)) - centre(self.plan, c) for c in columns]
+        x = np.array(values, dtype=np.float64).reshape(len(columns), cohort.size)
+        arms = np.stack([cohort.arm == 0, cohort.arm == 1], axis=1).astype(np.float64)
+        return {
+            "patients": np.bincount(cohort.arm, minlength=2).astype(np.int64),
+            "weight": weights @ arms,
+            "total": x @ arms,
+            "squares": (x * x) @ arms,
+            "weighted_total": (x * weights) @ arms,
+        }
+
+    def learn(self, opened: Opened) -> BalanceSums:
+        """Read the sums. Run by everyone.
+
+        Raises
+        ------
+        ImpossibleTotalError
+            If sums are larger than their squares allow.
+        """
+        sums = opened.sums
+        patients = np.zeros_like(sums["total"], dtype=np.int64) + sums["patients"]
+        require_moments(self.name, patients, sums["total"], sums["squares"])
+        return BalanceSums(self.plan, opened)

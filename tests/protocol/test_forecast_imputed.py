@@ -16,6 +16,6 @@ def test_made_up_patients_miss_covariates_where_the_plan_imputes() -> None:
     )
     asked = [step.name for step in forecast(plan, np.random.default_rng(1)).asked]
     assert asked.count("cross-products/1") == 3  # age, marker and stage may be missing
-    assert asked.count("describe-completed/1") == 2
+    assert asked.count("completed-balance/1") == 2
     plain = forecast(plan.model_copy(update={"imputation": None}), np.random.default_rng(1))
     assert "cross-products/1" not in [step.name for step in plain.asked]

@@ -9,13 +9,16 @@ from functools import cache
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from protocol.canonical import lp
-from protocol.cohort import Cohort
+from protocol.cohort import Cohort, column
 from protocol.parts.imputation import NAME, Imputed, analyse, complete, missing_covariates
 from protocol.parts.matching import LeftOut
 from protocol.parts.propensity import Scores, fit_propensity
+from protocol.plan.columns import balance_columns
 from protocol.plan.model import Imputation, Plan, Weighting
 from protocol.question import Record
 from protocol.results.survival import survival_result
@@ -23,7 +26,7 @@ from protocol.steps.completion import Completion, KeyedTickets, Recipe, targets
 from protocol.steps.describe import Describe
 from protocol.steps.flow import Flow
 from protocol.steps.hazard import Hazard
-from protocol.steps.imputation import CrossProducts
+from protocol.steps.imputation import CompletedBalance, CrossProducts
 from protocol.steps.local import LocalFits
 from protocol.steps.model import propensity_model
 from protocol.steps.plausible import ImpossibleTotalError
@@ -32,6 +35,7 @@ from tests.federation.cohorts import (
     ask,
     clinics,
     cohort,
+    federations,
     opened,
     pool,
     run_through,
@@ -163,7 +167,7 @@ def test_the_study_asks_it_beside_the_outcomes_and_after_the_coin() -> None:
     assert walked.findings.imputed is not None
     # Two sweeps of three covariates, one fit and one set of tables a data set.
     assert asked.count("cross-products/1") == 6
-    assert asked.count("describe-completed/1") == 3
+    assert asked.count("completed-balance/1") == 3
     assert asked.index("atoms/1") < asked.index("coin/1") < asked.index("hazard/1")
     tables = [key for name, key in walked.questions if name == "risk-table/1"]
     assert ("relapse", "overlap#3", "") in tables
@@ -276,3 +280,30 @@ def test_a_patient_s_numbers_are_those_of_the_specification() -> None:
     words = [int.from_bytes(stream[at : at + 8], "big") >> 12 for at in (0, 8, 16)]
     found = KeyedTickets(COIN, terms).uniforms(site, np.array([3]), 2, 3)
     assert found[0].tolist() == [(2 * k + 1) / 2**53 for k in words]
+
+
+@settings(max_examples=5, deadline=None)
+@given(federations(most=30), st.floats(0.05, 0.7))
+def test_any_federation_comes_to_its_end(hospitals: list[Cohort], share: float) -> None:
+    """With hospitals that miss most values, have one arm, or nobody to learn from."""
+    here = plan(imputation=Imputation(imputations=2, cycles=1), subgroups=(), populations=())
+    walked = walk(here, blanked(hospitals, share))
+    left_out = [one for one in walked.findings.left_out if one.name == NAME]
+    assert (walked.findings.imputed is None) == bool(left_out)
+
+
+def test_balance_is_of_covariates_only() -> None:
+    """Of another variable one patient may miss the value, and would show in a difference."""
+    step = next(
+        step
+        for trip in walk(plan(), sites()).trips
+        for step in trip
+        if isinstance(step, CompletedBalance)
+    )
+    assert step.layout().fields[2].shape == (len(balance_columns(plan())), 2)
+    sums = step.learn(opened(step, sites()))
+    everybody = pool([step.completion.of(site) for site in sites()])
+    for what in balance_columns(plan()):
+        x = column(plan(), what, everybody, everybody.arm == 1)
+        assert sums.before(what, 1).mean == pytest.approx(x.mean())
+        assert sums.before(what, 1).variance == pytest.approx(x.var(ddof=1))
