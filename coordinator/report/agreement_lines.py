@@ -10,6 +10,7 @@ from protocol.results.model import (
     HospitalAgreement,
     Pair,
     ScoreStratification,
+    StratifiedSurvival,
 )
 
 
@@ -51,27 +52,29 @@ def adjusted_lines(found: AdjustedResult) -> Iterator[Line]:
         )  # fmt: skip
 
 
-def strata_lines(found: ScoreStratification, arms: Pair[str]) -> Iterator[tuple[str, Line]]:
-    """List comparisons within strata of the score, each with its endpoint."""
+def strata_lines(
+    found: ScoreStratification, arms: Pair[str]
+) -> Iterator[tuple[StratifiedSurvival | CommonOdds, Line]]:
+    """List comparisons within strata of the score, each with the result that it is of."""
     for one in found.survival:
         for hr in one.hazard_ratios:
-            yield one.endpoint, ratio_line("hazard ratio", hr)
+            yield one, ratio_line("hazard ratio", hr)
         test = one.log_rank
-        yield one.endpoint, Line(
+        yield one, Line(
             BOTH, "log-rank test", test.name, statistic=test.test.statistic,
             p_value=test.test.p_value,
         )  # fmt: skip
         for side in ("comparator", "treated"):
             for point in getattr(one.landmarks, side):
                 for limits in point.limits:
-                    yield one.endpoint, Line(
+                    yield one, Line(
                         getattr(arms, side), "survival", "standardised by score",
                         float(point.time), point.survival, point.std_error, limits.conf_low,
                         limits.conf_high,
                     )  # fmt: skip
     for odds in found.odds:
         for line in odds_lines(odds):
-            yield odds.endpoint, line
+            yield odds, line
 
 
 def interval_lines(found: BinaryResult, arms: Pair[str]) -> Iterator[Line]:

@@ -84,27 +84,21 @@ def _further(results: Results) -> Iterator[tuple[Cell, ...]]:
     """Write what stands beside the main comparison: agreement, adjustment, strata of the score."""
     arms = results.study.arms
     places = {(r.endpoint, r.population): _place(r) for r in results.survival if not r.level}
-    places |= {(r.endpoint, r.population): _place(r) for r in results.binary if not r.level}
-    complete = results.flow.complete
-
-    def place(endpoint: str, population: str) -> _Place:
-        """Find where a row belongs; of strata and adjustment, among the complete cases."""
-        none = _Place(endpoint, population, "", complete, Pair(0, 0))
-        return places.get((endpoint, population), none)
-
     for found in results.agreement:
         for row in agreement_lines(found):
-            yield _placed(place(found.endpoint, found.population), row, arms)
+            yield _placed(places[found.endpoint, found.population], row, arms)
     for odds in results.odds_by_hospital:
         for row in odds_lines(odds):
-            yield _placed(place(odds.endpoint, odds.population), row, arms)
+            here = _Place(odds.endpoint, odds.population, "", odds.patients, odds.events)
+            yield _placed(here, row, arms)
     for fit in results.adjusted:
         counts = Pair(0, fit.patients), Pair(0, fit.events)  # both arms together
         for row in adjusted_lines(fit):
             yield _placed(_Place(fit.endpoint, "complete", "", *counts), row, arms)
     if results.stratification is not None:
-        for endpoint, row in strata_lines(results.stratification, arms):
-            yield _placed(replace(place(endpoint, "complete"), population="complete"), row, arms)
+        for one, row in strata_lines(results.stratification, arms):
+            within = _Place(one.endpoint, "complete", "", one.patients, one.events)
+            yield _placed(within, row, arms)
 
 
 @dataclass(frozen=True)

@@ -535,6 +535,8 @@ class CommonOdds:
     population: str
     strata: str
     informative: int
+    patients: Pair[int]
+    events: Pair[int]
     odds_ratio: Estimate
     test: Test
 
@@ -591,6 +593,8 @@ class StratifiedSurvival:
 
     endpoint: str
     label: str
+    patients: Pair[int]
+    events: Pair[int]
     log_rank: LogRankTest
     hazard_ratios: tuple[HazardRatio, ...]
     landmarks: Pair[tuple[LandmarkPoint, ...]]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from protocol.parts.adjusted import finished
 from protocol.plan.model import BinaryOutcome, Plan, TimeToEvent
@@ -15,6 +16,7 @@ from protocol.results.model import (
     HazardRatio,
     HospitalAgreement,
     LeftOutLimits,
+    Pair,
 )
 from protocol.results.survival import hazard_ratio_of
 from protocol.run import Played
@@ -26,6 +28,7 @@ from protocol.steps.adjusted import StratifiedAdjusted
 from protocol.steps.by_hospital import CommonOdds as HospitalOdds
 from protocol.steps.effects import PooledEffects
 from protocol.steps.left_out import LeftOutRange
+from protocol.steps.outcome_table import Outcomes
 
 NAN = math.nan
 TOO_FEW = "too few hospitals have patients with an event in both arms (rule S7)"
@@ -85,14 +88,24 @@ def odds_by_hospital(played: Played) -> Iterator[CommonOdds]:
         for population in played.findings.populations:
             key = (endpoint.variable, population.name, "|".join(endpoint.event_levels))
             found: HospitalOdds | None = played.record.get("stratified-outcome/1", *key)
-            if found is not None:
-                yield common_odds(
-                    endpoint, population.name, "hospital", found.hospitals, found.parts
-                )
+            whole = (endpoint.name, population.name, "")
+            counts: Outcomes | None = played.record.get("outcome-table/1", *whole)
+            if found is not None and counts is not None:
+                strata = Within("hospital", found.hospitals, counts.patients, counts.events)
+                yield common_odds(endpoint, population.name, strata, found.parts)
+
+
+class Within(NamedTuple):
+    """Strata of what, how many of them tell the arms apart, and the patients in all of them."""
+
+    strata: str
+    informative: int
+    patients: tuple[int, int]
+    events: tuple[int, int]
 
 
 def common_odds(
-    endpoint: BinaryOutcome, population: str, strata: str, informative: int, parts: MantelHaenszel
+    endpoint: BinaryOutcome, population: str, within: Within, parts: MantelHaenszel
 ) -> CommonOdds:
     """Write Mantel and Haenszel's odds ratio as a result."""
     low, high = parts.interval()
@@ -100,8 +113,10 @@ def common_odds(
         endpoint=endpoint.name,
         label=endpoint.label,
         population=population,
-        strata=strata,
-        informative=informative,
+        strata=within.strata,
+        informative=within.informative,
+        patients=Pair(*within.patients),
+        events=Pair(*within.events),
         odds_ratio=Estimate(parts.odds_ratio, NAN, low, high, NAN),
         test=test(parts.test),
     )

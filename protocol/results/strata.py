@@ -1,8 +1,10 @@
 """Results within strata of the propensity: tests, ratios and survival standardised over them."""
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from protocol.parts.strata import ScoreStrata
 from protocol.plan.columns import balance_columns
@@ -19,7 +21,7 @@ from protocol.results.model import (
     StratifiedSurvival,
     StratumBalance,
 )
-from protocol.results.sensitivity import common_odds
+from protocol.results.sensitivity import Within, common_odds
 from protocol.results.survival import hazard_ratio_of, log_rank_test
 from protocol.run import Played
 from protocol.stats import km
@@ -89,11 +91,18 @@ def _survival(
     return StratifiedSurvival(
         endpoint=endpoint.name,
         label=endpoint.label,
+        patients=_whole(events.table.patients for events in found),
+        events=_whole(events.table.events.sum(axis=1) for events in found),
         log_rank=log_rank_test("log-rank by score", tests),
         hazard_ratios=ratios,
         landmarks=Pair(*(_standardised(endpoint, strata, found, arm) for arm in (0, 1))),
         not_estimable=reason,
     )
+
+
+def _whole(counts: Iterable[NDArray[np.int64]]) -> Pair[int]:
+    comparator, treated = np.sum(list(counts), axis=0).tolist()
+    return Pair(int(comparator), int(treated))
 
 
 def _ratios(found: list[Events]) -> tuple[tuple[HazardRatio, ...], str]:
@@ -146,4 +155,10 @@ def _odds(endpoint: BinaryOutcome, strata: ScoreStrata, record: Record) -> Commo
     for part in parts:
         total = total + part
     informative = sum(part.variance > 0 for part in parts)
-    return common_odds(endpoint, "complete", "score", informative, total)
+    patients = _added([counts.patients for counts in found])
+    events = _added([counts.events for counts in found])
+    return common_odds(endpoint, "complete", Within("score", informative, patients, events), total)
+
+
+def _added(pairs: list[tuple[int, int]]) -> tuple[int, int]:
+    return sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs)
