@@ -10,10 +10,19 @@ from coordinator.report.wording import (
     interval,
     list_of,
     moment,
+    months,
     p_value,
     percent,
+    span_unit,
 )
-from protocol.results.model import Imputation, ImputedEstimate, Results
+from protocol.results.model import (
+    BinaryResult,
+    Estimate,
+    Imputation,
+    ImputedEstimate,
+    Results,
+    SurvivalResult,
+)
 
 NONE = "–"
 RATIOS = {"log hazard ratio": "Hazard ratio", "log risk ratio": "Risk ratio"}
@@ -76,7 +85,7 @@ def _cells(results: Results, one: ImputedEstimate) -> tuple[str, ...]:
     return (
         _name(results, one),
         _complete(results, one),
-        _told(one),
+        _told(results, one),
         p_value(one.p_value),
         NONE if math.isnan(one.missing_information) else percent(one.missing_information),
     )
@@ -88,55 +97,70 @@ def _name(results: Results, one: ImputedEstimate) -> str:
         case "survival difference":
             return f"Survival difference at {moment(one.time, unit)}, % points"
         case "restricted mean time":
-            return f"Difference of mean time up to {moment(one.time, unit)}, {unit}s"
+            return f"Difference of mean time up to {moment(one.time, unit)}, {span_unit(unit)}"
         case "risk difference":
             return "Risk difference, % points"
         case _:
             return RATIOS.get(one.term, one.term)
 
 
-def _told(one: ImputedEstimate) -> str:
-    numbers = (one.estimate, one.conf_low, one.conf_high)
+def _told(results: Results, one: ImputedEstimate) -> str:
     if one.term in RATIOS:
-        low, middle, high = sorted(_exp(value) for value in numbers)
+        # Of logarithms that do not exist the exponentials do not either.
+        low, middle, high = (_exp(x) for x in (one.conf_low, one.estimate, one.conf_high))
         return interval(middle, low, high)
-    scale = 100 if one.term in ("survival difference", "risk difference") else 1
-    estimate, low, high = (scale * value for value in numbers)
+    return _difference(results, one.term, (one.estimate, one.conf_low, one.conf_high))
+
+
+def _difference(results: Results, term: str, numbers: tuple[float, float, float]) -> str:
+    """Write a difference in points per cent, or of mean times in the report's unit."""
+    unit = results.study.time_unit
+    estimate, low, high = (
+        months(x, unit) if term == "restricted mean time" else 100 * x for x in numbers
+    )
     return interval(estimate, low, high, 1)
 
 
 def _exp(value: float) -> float:
-    return math.exp(value) if value < 700 else math.inf
+    return math.exp(value) if not value >= 700 else math.inf
 
 
 def _complete(results: Results, one: ImputedEstimate) -> str:
-    """Tell the ratio that complete cases of the same weighting give, where there is one."""
-    survival = (r for r in survival_of(results, one.population) if r.endpoint == one.endpoint)
-    binary = (r for r in binary_of(results, one.population) if r.endpoint == one.endpoint)
-    if one.term == "log hazard ratio":
-        hr = next((hazard_ratio(r) for r in survival), None)
+    """Tell what complete cases of the same weighting give, where there is something to tell."""
+    survival = next((r for r in survival_of(results, one.population) if _same(r, one)), None)
+    binary = next((r for r in binary_of(results, one.population) if _same(r, one)), None)
+    if survival is not None and one.term == "log hazard ratio":
+        hr = hazard_ratio(survival)
         return interval(hr.hazard_ratio, hr.conf_low, hr.conf_high) if hr else NONE
-    if one.term == "log risk ratio":
-        rr = next((r.risk_ratio for r in binary), None)
-        return interval(rr.estimate, rr.conf_low, rr.conf_high) if rr else NONE
-    if one.term == "risk difference":
-        rd = next((r.risk_difference for r in binary), None)
-        return interval(100 * rd.estimate, 100 * rd.conf_low, 100 * rd.conf_high, 1) if rd else NONE
-    return NONE
+    if binary is not None and one.term == "log risk ratio":
+        rr = binary.risk_ratio
+        return interval(rr.estimate, rr.conf_low, rr.conf_high)
+    found: Estimate | None = None
+    if binary is not None and one.term == "risk difference":
+        found = binary.risk_difference
+    elif survival is not None and one.term == "restricted mean time" and survival.mean_time:
+        found = survival.mean_time.difference
+    elif survival is not None:
+        contrasts = (c for c in survival.landmark_contrasts if c.time == one.time)
+        found = next((c.difference for c in contrasts), None)
+    if found is None:
+        return NONE
+    return _difference(results, one.term, (found.estimate, found.conf_low, found.conf_high))
+
+
+def _same(found: SurvivalResult | BinaryResult, one: ImputedEstimate) -> bool:
+    return found.endpoint == one.endpoint
 
 
 def _balance(results: Results, found: Imputation) -> Table:
-    rows = tuple(
-        Row(
-            (
-                f"{population_label(results, one.population)}: {one.label}",
-                decimal(one.smd_before, 3),
-                decimal(one.smd, 3),
-                decimal(one.largest, 3),
-            )
-        )
-        for one in found.balance
-    )
+    rows: list[Row] = []
+    before = ""
+    for one in found.balance:
+        if one.population != before:
+            rows.append(Row((population_label(results, one.population),), "heading"))
+        before = one.population
+        numbers = (one.smd_before, one.smd, one.largest)
+        rows.append(Row((one.label, *(decimal(number, 3) for number in numbers)), "level"))
     header = ("Column", "Mean SMD before", "Mean SMD weighted", "Largest |SMD| weighted")
     note = "Means over the completed data sets; the largest is that of any of them."
-    return Table("Balance of completed covariates", header, rows, notes=(note,))
+    return Table("Balance of completed covariates", header, tuple(rows), notes=(note,))

@@ -332,5 +332,10 @@ def test_imputed_comparisons_stand_beside_complete_cases() -> None:
     assert "0.61 (0.41 to 0.90)" in page
     assert "10.0 (−30.0 to 50.0)" in page
     assert "12.0 %" in page
+    # Mean times in months: 31 days are 1.0; complete cases stand beside both differences.
+    assert "Difference of mean time up to 2 years, months" in page
+    section = page[page.index("Weighted comparisons of all patients") :]
+    assert section.index("7.5 (") < section.index("10.0 (−30.0 to 50.0)")
+    assert "1.0 (1.0 to 1.0)" in section
     assert "Missing covariates (Age and Stage) were imputed 10 times by chained equations" in page
     assert "Missing covariates imputed" not in Page(page_of(weighted())).text
