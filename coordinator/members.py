@@ -112,6 +112,12 @@ def kept_rosters(store: Store, study: str) -> tuple[SignedRoster, ...]:
 
 def identity_of(store: Store, site: SiteId) -> bytes | None:
     """Find a hospital's identity key by the newest roster of each study, the latest kept first."""
+    named = [roster for roster in newest_rosters(store) if site in roster.sites]
+    return named[0].identity_of(site) if named else None
+
+
+def newest_rosters(store: Store) -> tuple[Roster, ...]:
+    """Read the newest roster of each study, the latest kept first."""
     query = select(rosters).order_by(rosters.c.version.desc(), rosters.c.time.desc())
     with store.read() as connection:
         kept = connection.execute(query).all()
@@ -119,8 +125,7 @@ def identity_of(store: Store, site: SiteId) -> bytes | None:
     for row in kept:
         roster = Roster.from_bytes(read_roster_file(row.file).payload)
         newest.setdefault((roster.federation, roster.study), roster)
-    named = [roster for roster in newest.values() if site in roster.sites]
-    return named[0].identity_of(site) if named else None
+    return tuple(newest.values())
 
 
 def keep_invitation(

@@ -12,7 +12,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, make_url, select, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    create_engine,
+    event,
+    insert,
+    make_url,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -242,7 +253,11 @@ def _prepare(connection: Connection) -> None:
     found = connection.execute(select(meta.c.value).where(meta.c.key == "schema")).scalar()
     if found is None:
         connection.execute(insert(meta).values(key="schema", value=str(SCHEMA_VERSION)))
-    elif not found.isdigit() or int(found) > SCHEMA_VERSION:
+        return
+    if not found.isdigit() or int(found) > SCHEMA_VERSION:
         raise StoreVersionError(
             f"the journal has version {found}; this software knows up to {SCHEMA_VERSION}"
         )
+    if int(found) < SCHEMA_VERSION:  # later versions only added tables
+        now = {"value": str(SCHEMA_VERSION)}
+        connection.execute(update(meta).where(meta.c.key == "schema").values(**now))

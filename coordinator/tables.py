@@ -21,7 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Counts up with every change of a table; a journal of a later version is refused."""
 
 tables = MetaData()
@@ -113,6 +113,17 @@ presence = Table(
     Column("since", Moment, nullable=False),
     Column("peer", String, nullable=False),
     Column("software", String, nullable=False),
+)
+
+heads = Table(
+    "heads",
+    tables,
+    Column("site", String, primary_key=True),
+    Column("identity", LargeBinary(32), primary_key=True),  # the key that signed it
+    Column("lines", _NUMBER, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("time", Moment, nullable=False),
 )
 
 rosters = Table(

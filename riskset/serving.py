@@ -1,7 +1,7 @@
 """Puts the coordinator together and serves it: journal, port, runs, results."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,6 +16,7 @@ from coordinator.carriers.join import Invited, Joined, Joining
 from coordinator.carriers.limits import Limits
 from coordinator.config import CoordinatorConfig, KeyFileError, read_seed
 from coordinator.daemon import Office, Surroundings, serve
+from coordinator.heads import heads_for, keep_heads
 from coordinator.members import (
     Presence,
     find_invitation,
@@ -28,6 +29,8 @@ from coordinator.publish import ResultsFolder
 from coordinator.run import Publish
 from coordinator.store import Store
 from protocol.governance.federation import Federation
+from protocol.governance.heads import LedgerHead
+from protocol.ids import SiteId
 
 Tell = Callable[[str], None]
 
@@ -115,7 +118,17 @@ def _hooks(store: Store, tell: Tell) -> Hooks:
     def alarm(found: Alarm) -> None:
         tell(f"ALARM {found.why}: {found.site} from {found.peer}")
 
-    return Hooks(lambda site: identity_of(store, site), presence, alarm)
+    def heads(site: SiteId, told: Sequence[LedgerHead]) -> None:
+        for sentence in keep_heads(store, site, told, utc_now()):
+            tell(f"ALARM ledger: {sentence}")
+
+    return Hooks(
+        lambda site: identity_of(store, site),
+        presence,
+        alarm,
+        lambda site: heads_for(store, site),
+        heads,
+    )
 
 
 def _joining(store: Store, federation: Federation, tell: Tell) -> Joining:

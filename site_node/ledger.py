@@ -67,6 +67,7 @@ class Kind(StrEnum):
     CLOSED = "closed"
     WITHDRAWN = "withdrawn"
     NOTE = "note"
+    HEADS = "heads"
 
 
 @dataclass(frozen=True)
@@ -261,6 +262,16 @@ class Ledger:
             head = Head(line.seq, line.digest)
         return head
 
+    def digest_of(self, seq: int) -> bytes | None:
+        """Read the digest of the line of a number, if there is one."""
+        with self._one_at_a_time, _speaking(self.path):
+            return self._digest_of(seq)
+
+    def _digest_of(self, seq: int) -> bytes | None:
+        query = "SELECT digest FROM entries WHERE seq = ?"
+        found = self._database.execute(query, (seq,)).fetchone()
+        return None if found is None else bytes(found[0])
+
     def _rows(self) -> Iterator[Any]:
         with _speaking(self.path):
             yield from self._database.execute(_READ, (None, _listed(())))
@@ -323,10 +334,7 @@ class Ledger:
     def _require_newest(self) -> None:
         """Refuse a ledger without the line that was its last when this node wrote last."""
         kept = _kept_head(self._head_file)
-        found = self._database.execute(
-            "SELECT digest FROM entries WHERE seq = ?", (kept.seq,)
-        ).fetchone()
-        if kept.seq and (found is None or found[0] != kept.digest):
+        if kept.seq and self._digest_of(kept.seq) != kept.digest:
             raise RolledBackError(
                 f"{self.path}: is an older copy, without the line {kept.seq} that it had"
             )

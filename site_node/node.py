@@ -4,7 +4,7 @@ The whole behaviour of a hospital in a federation is `Node.handle`. It answers o
 time; what it is asked, what it says and why it refuses is in its ledger.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +14,7 @@ from typing import assert_never
 from protocol.canonical import canonical_json
 from protocol.errors import FederationError
 from protocol.governance.federation import Federation
+from protocol.governance.heads import LedgerHead
 from protocol.governance.identity import identity_public
 from protocol.requests import (
     LOCAL_POLICY,
@@ -33,6 +34,7 @@ from site_node.data.snapshot import Snapshot
 from site_node.evidence import EvidenceError, RollbackError
 from site_node.folder import FolderError, StateFolder, UnavailableError
 from site_node.gate import Gate
+from site_node.heads import Heads
 from site_node.ledger import Entry, Kind, Ledger, LedgerError, RolledBackError
 from site_node.logs import Event, Level, Log
 from site_node.points import Point
@@ -114,6 +116,7 @@ class Node:
         gate = Gate(config, identity, read_federation(folder), data)
         self._runs = Runs(gate, self._seed, folder, ledger, now, random, at, self._log)
         self._runs.resume()
+        self._heads = Heads(config.site, self._seed, ledger)
 
     @property
     def runs(self) -> tuple[RunStatus, ...]:
@@ -143,6 +146,28 @@ class Node:
                 # Its text may hold a value of a record; its kind does not.
                 kind = type(error).__name__
                 return self._refused(raw, FaultError(f"something unexpected happened ({kind})"))
+
+    def greet(self, told: Sequence[LedgerHead]) -> tuple[LedgerHead, ...]:
+        """Compare heads of ledgers at a login, and give those to show there (SPEC 2.11).
+
+        A node whose ledger lacks a line that it signed says nothing more from then on but refusals:
+        shown as newer, the line would stand in the way of the newest copy. Raises nothing.
+        """
+        with self._one_at_a_time:
+            try:
+                self._heads.require_own(told)
+                self._heads.take(told)
+            except EvidenceError as error:
+                self._note_evidence(error)
+            except (UnavailableError, LedgerError) as error:
+                self._log.say(Event.FAULT, Level.ERROR, code=error.code, reason=str(error))
+            return () if self._stopped else self._heads.to_show()
+
+    def _note_evidence(self, error: EvidenceError) -> None:
+        with suppress(UnavailableError, LedgerError):
+            self._keep(b"", b"", error)
+        self._log.say(Event.FAULT, Level.ERROR, code=error.code, reason=str(error))
+        self._stopped = self._stopped or isinstance(error, RollbackError)
 
     def tidy(self) -> None:
         """End runs whose time is over. For whoever carries requests to call now and then.

@@ -104,6 +104,7 @@ def prepared(
             at=at,
             now=utc_now,
             message_bytes=config.message_mb << 20,
+            greet=node.greet,
         )
         yield Serving(config, node, carrier, log)
 

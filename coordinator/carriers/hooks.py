@@ -1,9 +1,10 @@
 """What the coordinator's port needs of the rest of the coordinator, and what it tells."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from coordinator.carriers.door import Alarm
+from protocol.governance.heads import LedgerHead
 from protocol.ids import SiteId
 
 
@@ -26,15 +27,27 @@ class Presence:
     why: str = ""
 
 
+def _no_heads(site: SiteId) -> Sequence[LedgerHead]:
+    del site
+    return ()
+
+
+def _not_kept(site: SiteId, heads: Sequence[LedgerHead]) -> None:
+    del site, heads
+
+
 @dataclass(frozen=True)
 class Hooks:
     """What the port asks and tells.
 
     Questions are asked one after the other in one thread, and events told in another, in their
     order: a journal that is slow to write keeps no hospital waiting. `identity` gives a hospital's
-    identity key (32 bytes) by the newest roster, or nothing.
+    identity key (32 bytes) by the newest roster, or nothing; `heads_for` the heads of ledgers that
+    its welcome brings, and `heads` is told those that it shows then (SPEC 2.11).
     """
 
     identity: Callable[[SiteId], bytes | None]
     presence: Callable[[Presence], None]
     alarm: Callable[[Alarm], None]
+    heads_for: Callable[[SiteId], Sequence[LedgerHead]] = _no_heads
+    heads: Callable[[SiteId, Sequence[LedgerHead]], None] = _not_kept

@@ -11,14 +11,17 @@ from itertools import count
 from coordinator.carriers.door import plain
 from coordinator.carriers.limits import Limits
 from coordinator.carriers.stream import DeniedError, EndedError, Stream
+from protocol.governance.heads import LedgerHead
 from protocol.ids import SiteId
 from protocol.wire import federation_pb2 as pb
 from protocol.wire.codec import MessageError
 from protocol.wire.frames import Assembler, chunks
+from protocol.wire.heads import heads_of
 from protocol.wire.service import UNANSWERED, Denial
 
 Sink = Callable[[tuple[SiteId, bytes]], None]
 Deliver = Callable[[SiteId, int, bytes], None]
+Show = Callable[[SiteId, tuple[LedgerHead, ...]], None]
 
 
 class Session:
@@ -28,6 +31,7 @@ class Session:
         self.site = site
         self.software = software
         self.left = ""
+        self._has_shown = False
         self._stream = stream
         self._limits = limits
         self._unsent: dict[int, bytes] = {}
@@ -72,8 +76,8 @@ class Session:
             return False
         return True
 
-    async def serve(self, deliver: Deliver) -> None:
-        """Carry requests and replies until the stream ends.
+    async def serve(self, deliver: Deliver, show: Show) -> None:
+        """Carry requests and replies until the stream ends. `show` is told the heads of ledgers.
 
         Raises
         ------
@@ -84,7 +88,7 @@ class Session:
         """
         tasks = {
             asyncio.ensure_future(work)
-            for work in (self._read(deliver), self._send(), self._awaited_end())
+            for work in (self._read(deliver, show), self._send(), self._awaited_end())
         }
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -112,7 +116,7 @@ class Session:
             for chunk in chunks(number, self._unsent.pop(number)):
                 await self._stream.write(pb.FromOffice(chunk=chunk))
 
-    async def _read(self, deliver: Deliver) -> None:
+    async def _read(self, deliver: Deliver, show: Show) -> None:
         replies = Assembler(self._limits.message_bytes)
         while True:
             said = pb.FromSite()
@@ -122,6 +126,9 @@ class Session:
                     self._take(replies, said.chunk, deliver)
                 case "pong":
                     self._pong(said.pong.number)
+                case "heads" if not self._has_shown:
+                    self._has_shown = True
+                    show(self.site, heads_of(said.heads.heads))
                 case "leaving" if not self.left:
                     self.left = plain(said.leaving.code) or "left"
                 case other:

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from coordinator.carriers.door import Alarm, Door, Guest, denied, last_word, log_in
@@ -13,11 +14,13 @@ from coordinator.carriers.join import Joining, Reception
 from coordinator.carriers.limits import Limits
 from coordinator.carriers.sessions import Session, Switchboard
 from coordinator.carriers.stream import Context, DeniedError, EndedError, Stream
+from protocol.governance.heads import LedgerHead
 from protocol.governance.invitation import Denial as NotInvited
 from protocol.governance.invitation import InvitationError
 from protocol.ids import SiteId
 from protocol.wire import federation_pb2 as pb
 from protocol.wire.codec import MessageError
+from protocol.wire.heads import head_messages
 from protocol.wire.service import Denial
 
 T = TypeVar("T")
@@ -115,10 +118,10 @@ class Streams:
                 return
             session = await self._claimed(stream, guest)
         try:
-            await self._welcome(stream)
+            await self._welcome(stream, await self._ask(self._hooks.heads_for, session.site))
             self._tell(self._hooks.presence, _presence(session, connected=True))
             self._board.resend(session)
-            await session.serve(self._board.deliver)
+            await session.serve(self._board.deliver, partial(self._tell, self._hooks.heads))
         except DeniedError as no:
             session.left = session.left or no.why
             raise
@@ -144,8 +147,9 @@ class Streams:
             raise DeniedError(Denial.SECOND)
         return session
 
-    async def _welcome(self, stream: Stream) -> None:
+    async def _welcome(self, stream: Stream, heads: Sequence[LedgerHead] = ()) -> None:
         welcome = pb.Welcome(time=int(time.time()), software=self._software)
+        welcome.heads.extend(head_messages(heads))
         await stream.write(pb.FromOffice(welcome=welcome))
 
     async def _joiner(self, stream: Stream) -> None:

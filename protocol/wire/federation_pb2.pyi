@@ -63,18 +63,20 @@ class JoinReceipt(_message.Message):
     def __init__(self, signature: _Optional[bytes] = ...) -> None: ...
 
 class FromSite(_message.Message):
-    __slots__ = ("hello", "proof", "chunk", "pong", "leaving")
+    __slots__ = ("hello", "proof", "chunk", "pong", "leaving", "heads")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     PROOF_FIELD_NUMBER: _ClassVar[int]
     CHUNK_FIELD_NUMBER: _ClassVar[int]
     PONG_FIELD_NUMBER: _ClassVar[int]
     LEAVING_FIELD_NUMBER: _ClassVar[int]
+    HEADS_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     proof: LoginProof
     chunk: Chunk
     pong: Pong
     leaving: Leaving
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., proof: _Optional[_Union[LoginProof, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., leaving: _Optional[_Union[Leaving, _Mapping]] = ...) -> None: ...
+    heads: Heads
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., proof: _Optional[_Union[LoginProof, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., leaving: _Optional[_Union[Leaving, _Mapping]] = ..., heads: _Optional[_Union[Heads, _Mapping]] = ...) -> None: ...
 
 class FromOffice(_message.Message):
     __slots__ = ("challenge", "welcome", "chunk", "ping", "denied", "notice")
@@ -123,12 +125,32 @@ class LoginProof(_message.Message):
     def __init__(self, signature: _Optional[bytes] = ...) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ("time", "software")
+    __slots__ = ("time", "software", "heads")
     TIME_FIELD_NUMBER: _ClassVar[int]
     SOFTWARE_FIELD_NUMBER: _ClassVar[int]
+    HEADS_FIELD_NUMBER: _ClassVar[int]
     time: int
     software: str
-    def __init__(self, time: _Optional[int] = ..., software: _Optional[str] = ...) -> None: ...
+    heads: _containers.RepeatedCompositeFieldContainer[LedgerHead]
+    def __init__(self, time: _Optional[int] = ..., software: _Optional[str] = ..., heads: _Optional[_Iterable[_Union[LedgerHead, _Mapping]]] = ...) -> None: ...
+
+class LedgerHead(_message.Message):
+    __slots__ = ("site", "lines", "digest", "signature")
+    SITE_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    site: str
+    lines: int
+    digest: bytes
+    signature: bytes
+    def __init__(self, site: _Optional[str] = ..., lines: _Optional[int] = ..., digest: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class Heads(_message.Message):
+    __slots__ = ("heads",)
+    HEADS_FIELD_NUMBER: _ClassVar[int]
+    heads: _containers.RepeatedCompositeFieldContainer[LedgerHead]
+    def __init__(self, heads: _Optional[_Iterable[_Union[LedgerHead, _Mapping]]] = ...) -> None: ...
 
 class Denied(_message.Message):
     __slots__ = ("code", "wire", "program", "software")

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from protocol.wire.frames import FRAME_BYTES
 
-WIRE = 1
+WIRE = 2
 """Version of `federation.proto` as a whole; two ends talk only if theirs is the same."""
 
 SERVICE = "riskset.v1.Federation"

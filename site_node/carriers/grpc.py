@@ -5,7 +5,7 @@ One thread decides. Others read the line, send, and compute, and tell it through
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
@@ -13,8 +13,10 @@ from queue import Empty, SimpleQueue
 import grpc
 
 from protocol.errors import FederationError
+from protocol.governance.heads import LedgerHead
 from protocol.wire import federation_pb2 as pb
 from protocol.wire.codec import MessageError
+from protocol.wire.heads import heads_of
 from site_node.carriers.backoff import Backoff
 from site_node.carriers.errors import LineError, NodeFaultError, printable
 from site_node.carriers.events import Connected, Down, Tell
@@ -39,6 +41,14 @@ MESSAGE_BYTES = 256 << 20
 
 _DRAW = secrets.SystemRandom().random
 
+Greet = Callable[[Sequence[LedgerHead]], Sequence[LedgerHead]]
+"""Compares the heads of ledgers that a login brings, and gives those to show: `Node.greet`."""
+
+
+def _without_ledger(told: Sequence[LedgerHead]) -> Sequence[LedgerHead]:
+    del told
+    return ()
+
 
 class SiteCarrier:
     """Serves one hospital until `stop`.
@@ -58,6 +68,7 @@ class SiteCarrier:
         at: At,
         now: Callable[[], datetime],
         draw: Callable[[], float] = _DRAW,
+        greet: Greet = _without_ledger,
         message_bytes: int = MESSAGE_BYTES,
     ) -> None:
         self._way = way
@@ -67,6 +78,7 @@ class SiteCarrier:
         self._tell = tell
         self._at = at
         self._now = now
+        self._greeting = greet
         self._backoff = Backoff(draw)
         self._message_bytes = message_bytes
         self._inbox: Inbox = SimpleQueue()
@@ -98,7 +110,9 @@ class SiteCarrier:
             return error
         with closing(Session(channel(self._way, self._trust), me, self._inbox)) as session:
             try:
-                self._greet(session.log_in())
+                welcome = session.log_in()
+                self._greet(welcome)
+                session.show(self._greeting(heads_of(welcome.heads)))
             except StoppedError:
                 return None
             except BrokenError as error:

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
@@ -10,12 +10,14 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from protocol import PROGRAM_VERSION
+from protocol.governance.heads import LedgerHead
 from protocol.governance.identity import SignatureError
 from protocol.governance.login import Login
 from protocol.ids import SiteId
 from protocol.wire import federation_pb2 as pb
 from protocol.wire.codec import MessageError
 from protocol.wire.frames import Assembler, chunks
+from protocol.wire.heads import head_messages
 from protocol.wire.service import CONNECT, NONCE_BYTES, UNANSWERED, WIRE
 from site_node.carriers.errors import InterceptedError, NodeFaultError, noticed, turned_away
 from site_node.carriers.events import Faulty, Stopping, Tell, Warned
@@ -121,6 +123,11 @@ class Session:
         proof = pb.LoginProof(signature=login.prove(me.seed, me.coordinator))
         self._line.send(pb.FromSite(proof=proof))
         return self._expected("welcome", until).welcome
+
+    def show(self, heads: Sequence[LedgerHead]) -> None:
+        """Show where ledgers stand (SPEC 2.11)."""
+        if heads:
+            self._line.send(pb.FromSite(heads=pb.Heads(heads=head_messages(heads))))
 
     def serve(self, worker: Worker, limit_bytes: int, tell: Tell, at: At) -> None:
         """Have requests answered until somebody wants to stop.

@@ -15,6 +15,7 @@ from protocol.governance import identity
 from protocol.governance.atoms import require_rule_l, small_atoms
 from protocol.governance.chain import verify_chain
 from protocol.governance.federation import Federation
+from protocol.governance.heads import LedgerHead
 from protocol.governance.invitation import new_invitation, parse_invitation
 from protocol.governance.joining import Handshake
 from protocol.governance.login import Login
@@ -306,6 +307,13 @@ def case_logged_in(given: Given) -> Any:
     login, office = _login(given), raw(given["coordinator"])
     login.require_office(office, raw(given["challenge"]))
     login.require_site(raw(given["identity"]), office, raw(given["proof"]))
+    return True
+
+
+def case_ledger_head(given: Given) -> Any:
+    line, signature = raw(given["digest"]), raw(given["signature"])
+    head = LedgerHead(SiteId(given["site"]), given["lines"], line, signature)
+    identity.require_signed(head.site, raw(given["identity"]), head.signature, *head.signed)
     return True
 
 

@@ -819,6 +819,15 @@ def case_logged_in(given: Mapping[str, Any]) -> Any:
     return True
 
 
+def case_ledger_head(given: Mapping[str, Any]) -> Any:
+    line = bytes.fromhex(given["digest"])
+    need(0 < given["lines"] < 2**63 and len(line) == 32, "value")
+    number = given["lines"].to_bytes(8, "little")
+    parts = ("ledger-head", given["site"], number, line)
+    need_signed(given["identity"], given["signature"], *parts)
+    return True
+
+
 def case_atoms(given: Mapping[str, Any]) -> Any:
     return atoms_of(given["rosters"], given["least"])
 
@@ -892,6 +901,7 @@ CASES = {
     "invitation": case_invitation,
     "join": case_join,
     "joined": case_joined,
+    "ledger-head": case_ledger_head,
     "logged-in": case_logged_in,
     "login": case_login,
     "long": case_long,

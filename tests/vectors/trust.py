@@ -9,6 +9,7 @@ from typing import Any
 from protocol.canonical import canonical_json
 from protocol.governance.chain import signed_roster
 from protocol.governance.federation import Federation
+from protocol.governance.heads import LedgerHead
 from protocol.governance.identity import identity_public, sign
 from protocol.governance.invitation import SECRET_SIZE, Invitation, new_invitation
 from protocol.governance.joining import Handshake
@@ -242,6 +243,28 @@ def logins() -> list[Case]:
         shown("signed to another coordinator", proof=elsewhere),
         shown("the challenge sent back", proof=proofs["challenge"]),
         shown("a bit of the challenge", **bent({"challenge": proofs["challenge"]}, "challenge", 0)),
+        *_heads(),
+    ]
+
+
+def _heads() -> list[Case]:
+    line, key = seed("line"), seed("ik", "basel")
+    told = LedgerHead(SiteId("basel"), 258, line).sign(key)
+    whole: Case = {"site": "basel", "lines": 258, "digest": line.hex()}
+    whole |= {"identity": SEEN.identity.hex(), "signature": told.signature.hex()}
+
+    def shown(name: str, /, **changed: Any) -> Case:
+        return case(name, "2.11", "ledger-head", **{**whole, **changed})
+
+    return [
+        shown("a head"),
+        shown("of another line", lines=257),
+        shown("of line 0", lines=0),
+        shown("beyond all lines", lines=2**63),
+        shown("with another digest", digest=seed("another line").hex()),
+        shown("with half a digest", digest="11" * 16),
+        shown("of another hospital", site="bern"),
+        shown("under another key", identity=identity_public(seed("ik", "bern")).hex()),
     ]
 
 
