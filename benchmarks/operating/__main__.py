@@ -106,8 +106,9 @@ def _reading() -> str:
   caliper and the lottery cost shows in the SD of the estimates, beside overlap weights.
 - A mean error above the SD of estimates is conservative: the score is estimated, and errors that
   take it as known are then too wide (Abadie and Imai 2016, Econometrica 84, 781-807).
-- Where hospitals differ for reasons that nobody measured, only pairs within hospitals and tests
-  stratified by hospital hold them apart; all others are as good as their covariates.
+- Where hospitals that treat more also do better for reasons that nobody measured, all comparisons across hospitals are
+  biased, as good as their covariates and no better. Pairs within hospitals are not: that is what
+  their wider limits buy, and why the report shows both.
 """
 
 
@@ -133,7 +134,8 @@ def _section(
         f"True log hazard ratio: {scenario.log_hr:g} given the covariates, {aims['treated']:.3f} "
         f"in the treated, {aims['overlap']:.3f} in the overlap population. SD between hospitals: "
         f"{scenario.preference_sd:g} in the log odds of treatment, {scenario.frailty_sd:g} in the "
-        f"log hazard beyond the covariates. Studies without a hazard ratio: {lost}."
+        f"log hazard beyond the covariates, correlation {scenario.correlation:g}. "
+        f"Studies without a hazard ratio: {lost}."
     )
     title = f"## {scenario.name[:1].upper()}{scenario.name[1:]}"
     return "\n".join([title, "", told, "", HEADER, *rows, ""])

@@ -32,19 +32,22 @@ class Scenario:
     """A truth to draw studies from.
 
     `log_hr` is the effect given the covariates; `preference_sd` and `frailty_sd` say how much
-    hospitals differ in the log odds of treatment and in the log hazard beyond the covariates.
+    hospitals differ in the log odds of treatment and in the log hazard beyond the covariates, and
+    `correlation` how far the two go together.
     """
 
     name: str
     log_hr: float
     preference_sd: float
     frailty_sd: float
+    correlation: float = 0.0
 
 
 SCENARIOS = (
     Scenario("no effect", 0.0, 0.5, 0.0),
     Scenario("effect", -0.5, 0.5, 0.0),
     Scenario("no effect, hospitals differ unmeasured", 0.0, 0.5, 0.3),
+    Scenario("no effect, hospitals that treat more do better", 0.0, 0.5, 0.3, -0.9),
 )
 
 
@@ -76,11 +79,12 @@ def draw_study(scenario: Scenario, random: Generator, times_larger: int = 1) -> 
     sizes = np.tile(SIZES, times_larger)
     hospital = np.repeat(np.arange(len(sizes)), sizes)
     x = _covariates(hospital, len(sizes), random)
-    preference = random.normal(0, scenario.preference_sd, len(sizes))[hospital]
-    choice = (x - x.mean(axis=0)) @ CHOICE + preference
+    habit, chance = random.normal(size=len(sizes)), random.normal(size=len(sizes))
+    choice = (x - x.mean(axis=0)) @ CHOICE + scenario.preference_sd * habit[hospital]
     propensity = expit(choice + _intercept(choice))
     arm = (random.random(len(x)) < propensity).astype(np.intp)
-    frailty = random.normal(0, scenario.frailty_sd, len(sizes))[hospital]
+    rho = scenario.correlation
+    frailty = scenario.frailty_sd * (rho * habit + np.sqrt(1 - rho * rho) * chance)[hospital]
     return followed(
         scenario, Study(hospital, x, arm, _NOT_YET, _NOT_YET, propensity), frailty, random
     )
