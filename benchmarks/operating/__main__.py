@@ -106,9 +106,9 @@ def _reading() -> str:
   caliper and the lottery cost shows in the SD of the estimates, beside overlap weights.
 - A mean error above the SD of estimates is conservative: the score is estimated, and errors that
   take it as known are then too wide (Abadie and Imai 2016, Econometrica 84, 781-807).
-- Where hospitals that treat more also do better for reasons that nobody measured, all comparisons across hospitals are
-  biased, as good as their covariates and no better. Pairs within hospitals are not: that is what
-  their wider limits buy, and why the report shows both.
+- Where hospitals that treat more also do better for reasons that nobody measured, all comparisons
+  across hospitals are biased: they are as good as their covariates and no better. Pairs within
+  hospitals are not: that is what their wider limits buy, and why the report shows both.
 """
 
 
