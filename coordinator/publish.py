@@ -1,10 +1,12 @@
-"""Writes a finished run's results and report into a folder of its own."""
+"""Writes a finished run's results, report and bundle into a folder of its own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from coordinator.bundle.names import BUNDLE
+from coordinator.bundle.write import NOTHING_BESIDE, Beside, write_bundle
 from coordinator.results import staged, write_into
-from protocol.results import results
+from protocol.results import Results, results
 from protocol.run import Played
 
 SHORT = 8
@@ -13,9 +15,13 @@ SHORT = 8
 
 @dataclass(frozen=True)
 class ResultsFolder:
-    """Where results go: `out/<run>/`, all files of a run or none."""
+    """Where results go: `out/<run>/`, all files of a run or none.
+
+    `beside` goes into every bundle, such as the file of the federation.
+    """
 
     out: Path
+    beside: Beside = field(default=NOTHING_BESIDE)
 
     def of(self, run_id: bytes) -> Path:
         """Name the folder of a run."""
@@ -29,9 +35,23 @@ class ResultsFolder:
         OSError
             If they cannot be written; nothing is there then.
         """
-        from coordinator.report.page import REPORT, write_report  # noqa: PLC0415 - draws figures
-
-        found = results(played)
         with staged(self.of(played.run_id)) as place:
-            write_into(found, place)
-            write_report(found, place / REPORT)
+            write_run(played, place, self.beside)
+
+
+def write_run(played: Played, place: Path, beside: Beside = NOTHING_BESIDE) -> Results:
+    """Write results, report and, where its proof was kept, the bundle into a folder that is there.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be written.
+    """
+    from coordinator.report.page import REPORT, write_report  # noqa: PLC0415 - draws figures
+
+    found = results(played)
+    write_into(found, place)
+    write_report(found, place / REPORT, beside.notice)
+    if played.proof is not None:
+        write_bundle(place / BUNDLE, played, place, beside)
+    return found

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from coordinator.bundle.write import Beside
 from coordinator.journal import RunState
+from coordinator.publish import write_run
 from coordinator.report.choice import binary_of, log_rank, main_population, survival_of
 from coordinator.report.wording import p_value, percent
 from coordinator.results import staged
@@ -19,7 +21,6 @@ from protocol.ids import site_id
 from protocol.plan.model import Plan
 from protocol.plan.read import read_plan
 from protocol.results import Results
-from protocol.results import results as results_of
 from protocol.results.model import BinaryResult, PopulationCard, SurvivalResult
 from riskset.consortium import assemble, running
 from riskset.plans import read_builtin
@@ -32,7 +33,6 @@ from riskset.runs import (
     check_out,
     files_json,
     show_files,
-    write_files,
 )
 from riskset.synthetic import frozen, unpack
 from riskset.terminal import print_lines, print_table
@@ -132,7 +132,6 @@ def run_demo(out: Path, *, quiet: bool, keep: Path | None = None) -> Demo:
         unpack(place / EXTRACTS)
         (place / PLAN).write_text(text, encoding="utf-8", newline="\n")
         results = _run(place, read_plan(text, PLAN), keep, progress)
-        write_files(results, place, NOTICE)
     return Demo(results, out)
 
 
@@ -144,8 +143,10 @@ def _run(place: Path, plan: Plan, keep: Path | None, progress: Progress) -> Resu
         progress.stage("Start the hospitals' nodes")
         with running(consortium) as all_of_them:
             run = all_of_them.conduct(lambda status: _watch(progress, status))
-    progress.stage("Write results and report")
-    return results_of(run)
+            progress.stage("Write results and report")
+            # Before the daemon ends: the bundle is read from its journal.
+            federation = consortium.config.federation.read_bytes()
+            return write_run(run, place, Beside(NOTICE, federation))
 
 
 @contextmanager

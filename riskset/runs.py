@@ -1,4 +1,4 @@
-"""A simulation from its files to its files: reads a plan and extracts, writes results and report.
+"""A simulation from its files to its files: plan and extracts to results, report and bundle.
 
 Nothing appears in the folder of results before everything has been worked out.
 """
@@ -7,22 +7,25 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from coordinator.bundle.names import BUNDLE
+from coordinator.publish import write_run
 from coordinator.report.choice import hazard_ratio, log_rank, main_population, survival_of
-from coordinator.report.page import REPORT, write_report
+from coordinator.report.page import REPORT
 from coordinator.report.tidy import TABLES
-from coordinator.results import RESULTS, staged, write_into
+from coordinator.results import RESULTS, staged
 from protocol.canonical import Json
 from protocol.errors import Exit, FederationError
 from protocol.plan.model import Plan
 from protocol.plan.read import MAX_BYTES, plan_text, read_plan
 from protocol.results import Results
+from protocol.run import Played
 from riskset.progress import Progress
-from riskset.simulate import read_hospitals, simulate, with_profile_open
+from riskset.simulate import play_study, read_hospitals, with_profile_open
 from riskset.terminal import print_lines, print_table
 
 PLAN = "plan.toml"
 EXTRACTS = "extracts"
-FILES = (RESULTS, REPORT, *TABLES)
+FILES = (RESULTS, REPORT, BUNDLE, *TABLES)
 """What a run writes, beside what a demo unpacks."""
 
 
@@ -92,7 +95,12 @@ def _estimates(results: Results) -> list[tuple[str, str, str, str]]:
 def files_json(out: Path) -> dict[str, Json]:
     """Name the files of a run for scripts."""
     tables: dict[str, Json] = {name.removesuffix(".csv"): str(out / name) for name in TABLES}
-    return {"results": str(out / RESULTS), "report": str(out / REPORT), "tables": tables}
+    return {
+        "results": str(out / RESULTS),
+        "report": str(out / REPORT),
+        "bundle": str(out / BUNDLE),
+        "tables": tables,
+    }
 
 
 def show_files(out: Path) -> None:
@@ -101,6 +109,7 @@ def show_files(out: Path) -> None:
         f"{out / REPORT}  open it in a browser",
         f"{out / RESULTS}  every number at full precision",
         f"{out / '*.csv'}  tidy tables: {', '.join(name[:-4] for name in TABLES)}",
+        f"{out / BUNDLE}  all that proves it: riskset verify {out / BUNDLE}",
     ]
     print_lines("Written", lines)
 
@@ -127,8 +136,7 @@ def run_simulation(
     # Staged from the start: a folder that cannot be written to is told before the long run.
     with Progress(quiet=quiet) as progress, staged(out) as place:
         chosen = with_profile_open(plan) if opened else plan
-        results = played(chosen, sites, mappings, seed, progress)
-        write_files(results, place)
+        results = write_run(played(chosen, sites, mappings, seed, progress), place)
     return Simulated(results, out)
 
 
@@ -140,12 +148,12 @@ def _plan(path: Path) -> Plan:
 
 def played(
     plan: Plan, sites: Path, mappings: Path | None, seed: bytes | None, progress: Progress
-) -> Results:
+) -> Played:
     """Read the extracts, play the study, and show progress; the report's stage is begun."""
     progress.stage("Read the extracts")
     hospitals = read_hospitals(plan, sites, mappings)
     progress.detail(f"{hospitals.rows:,} rows of {told_hospitals(len(hospitals.extracts))}")
-    found = simulate(plan, hospitals, seed, progress.watch)
+    found = play_study(plan, hospitals, seed, progress.watch, keep=True)
     progress.stage("Write results and report")
     return found
 
@@ -153,12 +161,6 @@ def played(
 def told_hospitals(count: int) -> str:
     """Say a number of hospitals."""
     return "1 hospital" if count == 1 else f"{count} hospitals"
-
-
-def write_files(results: Results, place: Path, notice: str = "") -> None:
-    """Write all files of a run into a folder."""
-    write_into(results, place)
-    write_report(results, place / REPORT, notice)
 
 
 def check_out(out: Path, ours: tuple[str, ...]) -> None:

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from threading import Event
 
+from coordinator.bundle.write import Beside
 from coordinator.carriers import Carrier
 from coordinator.carriers.door import Alarm
 from coordinator.carriers.grpc import GrpcServer, Hooks, Tls
@@ -82,7 +83,8 @@ def serve_centre(
         finally:
             port.stop()
 
-    office = Office(seed, open_carrier, publish or ResultsFolder(config.out).publish)
+    beside = Beside(federation=_bytes(config.federation))
+    office = Office(seed, open_carrier, publish or ResultsFolder(config.out, beside).publish)
     serve(config, office, Surroundings(utc_now, os.urandom, at), stopped)
 
 

@@ -18,7 +18,7 @@ from protocol.ids import SiteId, site_id
 from protocol.plan.check import check
 from protocol.plan.model import Plan
 from protocol.results import Results, results
-from protocol.run import Watch, play
+from protocol.run import Played, Watch, play
 from site_node.data.check import read_extract
 from site_node.data.mapping import read_mapping
 from site_node.data.mapping_model import SiteMapping
@@ -197,7 +197,15 @@ def simulate(plan: Plan, hospitals: Hospitals, seed: bytes | None, watch: Watch)
     FederationError
         If a profile's rule or the data stop the study.
     """
-    return results(play(plan, _enrolled(plan, hospitals, seed), _secret(seed, "run"), watch))
+    return results(play_study(plan, hospitals, seed, watch))
+
+
+def play_study(
+    plan: Plan, hospitals: Hospitals, seed: bytes | None, watch: Watch, *, keep: bool = False
+) -> Played:
+    """Play the whole study as `simulate` does; `keep` keeps what proves it."""
+    cohorts = _enrolled(plan, hospitals, seed)
+    return play(plan, cohorts, _secret(seed, "run"), watch, keep=keep)
 
 
 def _enrolled(plan: Plan, hospitals: Hospitals, seed: bytes | None) -> list[Cohort]:

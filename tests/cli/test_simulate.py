@@ -61,12 +61,14 @@ def test_a_simulation_leaves_all_its_files(run: Run, tmp_path: Path) -> None:
     assert ended.out.startswith("SIMULATED · A small study\n")
     assert "18 v 18 patients" in ended.out
     assert str(out / "report.html") in ended.out
-    assert {path.name for path in out.iterdir()} == {"report.html", "results.json", *TABLES}
+    names = {"report.html", "results.json", "bundle.zip", *TABLES}
+    assert {path.name for path in out.iterdir()} == names
     assert "SIMULATED" in (out / "report.html").read_text(encoding="utf-8")
     # An earlier run of ours may be replaced; the same seed gives the same bytes.
-    before = (out / "results.json").read_bytes()
+    before, proof = (out / "results.json").read_bytes(), (out / "bundle.zip").read_bytes()
     assert run("simulate", SMALL, "--sites", sites, "--out", out, "--seed", "0A").status == 0
     assert (out / "results.json").read_bytes() == before
+    assert (out / "bundle.zip").read_bytes() == proof
 
 
 def test_json_for_scripts_and_quiet(run: Run, tmp_path: Path) -> None:
