@@ -1,0 +1,13 @@
+"""The federation that is copied for every test."""
+
+from tests.federation.crash.fixtures import (
+    ground,
+    ground_with,
+    postgres,
+    sums,
+    template,
+    whole,
+    whole_sums,
+)
+
+__all__ = ["ground", "ground_with", "postgres", "sums", "template", "whole", "whole_sums"]
