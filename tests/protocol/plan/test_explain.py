@@ -9,7 +9,14 @@ from protocol.disclosure import rules
 from protocol.plan.check_analysis import FEWEST_PATIENTS, FEWEST_SITES
 from protocol.plan.digest import plan_digest
 from protocol.plan.explain import Leaving, Section, explain, leaving_table
-from protocol.plan.model import Disclosure, Plan
+from protocol.plan.model import (
+    Disclosure,
+    Plan,
+    Sensitivity,
+    Stratification,
+    TimeToEvent,
+    Weighting,
+)
 from protocol.plan.profiles import LEVEL_HOSPITALS, PROFILES, STRATA_HOSPITALS, sentences
 from protocol.plan.read import read_plan
 from protocol.plan.words import handle
@@ -23,6 +30,10 @@ def text(section: Section) -> str:
     """Join all that a section says."""
     rows = section.table.rows if section.table else ()
     return "\n".join([section.title, *section.sentences, *(" | ".join(row) for row in rows)])
+
+
+def whole(plan: Plan) -> str:
+    return "\n".join(text(part) for part in explain(plan))
 
 
 def section(plan: Plan, title: str) -> str:
@@ -130,3 +141,34 @@ def test_sections_are_plain_data() -> None:
         set(asdict(part)) == {"title", "sentences", "table"} and part.sentences
         for part in explain(CRLM)
     )
+
+
+def test_what_is_asked_beside_the_main_comparison_is_said() -> None:
+    """Each key that lets more leave a hospital has a sentence, and none where it is not used."""
+    plain = whole(CRLM)
+    more = CRLM.model_copy(
+        update={
+            "sensitivity": Sensitivity(heterogeneity=True, common_odds=True, leave_one_out=True),
+            "stratification": Stratification(strata=4),
+            "weightings": (Weighting(name="w", target="overlap", trim=0.05, truncate=10.0),),
+            "endpoints": tuple(
+                e.model_copy(update={"further_tests": ("gehan",), "adjusted": True})
+                if isinstance(e, TimeToEvent)
+                else e
+                for e in CRLM.endpoints
+            ),
+        }
+    )
+    said = whole(more)
+    for sentence in (
+        "Do hospitals agree?",
+        "which hospitals they are, nobody learns (rule L)",
+        "seven sums over four hospitals at least (rule S7)",
+        "put into 4 strata of about equal size",
+        "with a propensity below 0.05 or above 0.95 are left out",
+        "A weight above 10 counts as 10",
+        "compared by Gehan's test",
+        "A hazard ratio adjusted for the covariates",
+    ):
+        assert sentence in said
+        assert sentence not in plain
