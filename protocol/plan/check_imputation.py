@@ -8,8 +8,8 @@ from protocol.plan.model import Plan
 PROFILES = ("exact", "open")
 """Profiles that give hospitals the totals of outcomes, by which values are foretold."""
 
-MAX_TABLES = 500
-"""Completed data sets times weightings times endpoints: each is a table of its own."""
+MAX_TABLES = 200
+"""Completed data sets times weightings times endpoints: each is a table, up to a megabyte large."""
 
 
 def findings(plan: Plan) -> Iterator[Finding]:

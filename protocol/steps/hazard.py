@@ -72,7 +72,7 @@ class Hazard(Silent):
         return ()
 
     def layout(self) -> Layout:
-        """Send 2 K counts an endpoint with a time, two a binary outcome."""
+        """Send 2 K counts an endpoint with a time, two a binary outcome; if values are missing."""
         most = self.plan.disclosure.max_patients_per_hospital
         words = "patients with the event, or last seen without it, by grid time"
         fields: list[Field] = [
@@ -83,7 +83,7 @@ class Hazard(Silent):
             count(f"outcome {e.name}", (2,), "patients without and with the outcome", most)
             for e in self.plan.binary
         ]
-        return Layout(tuple(fields))
+        return Layout(tuple(fields), about=True)
 
     def local(self, cohort: Cohort) -> Release:
         """Count this hospital's patients. Run by a hospital."""

@@ -54,7 +54,7 @@ class CrossProducts(Silent):
         most = self.completions[0].recipe.plan.disclosure.max_patients_per_hospital
         shape = (len(self.completions), self._size * (self._size + 1) // 2)
         words = "products of a covariate, the arm, the others and outcomes, by completed data set"
-        return Layout((real("products", shape, words, most * REACH * REACH),))
+        return Layout((real("products", shape, words, most * REACH * REACH),), about=True)
 
     def local(self, cohort: Cohort) -> Release:
         """Sum over this hospital's patients, each data set completed anew. Run by a hospital."""
@@ -179,7 +179,8 @@ class CompletedBalance(Silent):
                 real("total", shape, f"sums {per}", most * furthest),
                 real("squares", shape, f"sums of squares {per}", most * furthest * furthest),
                 real("weighted_total", shape, f"weighted sums {per}", heavy * furthest),
-            )
+            ),
+            about=True,
         )
 
     def local(self, cohort: Cohort) -> Release:

@@ -49,7 +49,7 @@ def test_it_needs_something_to_impute() -> None:
 def test_its_tables_are_limited() -> None:
     many = tuple(Weighting(name=f"w{k}", target="overlap") for k in range(6))
     found = rules(plan(weightings=many, imputation=Imputation(imputations=50)))
-    assert found == ["asks for 600 tables of completed data sets; 500 are allowed"]
+    assert found == ["asks for 600 tables of completed data sets; 200 are allowed"]
 
 
 def test_a_plan_without_the_key_keeps_its_name() -> None:
