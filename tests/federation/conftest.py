@@ -1,0 +1,13 @@
+"""One SuperLink serves all tests that need one: it takes seconds to start."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.federation.flower.superlink import Running, superlink_in
+
+
+@pytest.fixture(scope="session")
+def superlink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with superlink_in(tmp_path_factory.mktemp("superlink")) as running:
+        yield running
