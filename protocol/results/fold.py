@@ -9,7 +9,7 @@ from protocol.parts.matching import LeftOut as Unmade
 from protocol.parts.matching import Made, PooledMatch
 from protocol.parts.propensity import NoFit, Scores
 from protocol.plan.digest import plan_digest
-from protocol.plan.model import BinaryOutcome, Plan, Target
+from protocol.plan.model import BinaryOutcome, Plan, Target, Weighting
 from protocol.plan.words import handle
 from protocol.program import OVERVIEW, Findings, size_of
 from protocol.question import Record
@@ -311,11 +311,22 @@ def _estimand(played: Played, population: Population) -> str:
     arms = played.plan.treatment
     if isinstance(population, Weighted):
         text = _TARGETS[population.weighting.target]
-        return text.format(treated=arms.treated_label, comparator=arms.comparator_label)
+        told = text.format(treated=arms.treated_label, comparator=arms.comparator_label)
+        return told + _bounded(population.weighting)
     for made in played.findings.designs:
         if _name(made) == population.name:
             return f"effect in the {_design(played, made).focal} arm, as far as it could be matched"
     return "unadjusted comparison"
+
+
+def _bounded(weighting: Weighting) -> str:
+    """Say whom trimming leaves, and where weights are cut off."""
+    said = ""
+    if weighting.trim is not None:
+        said += f", of those with a propensity of {weighting.trim:g} to {1 - weighting.trim:g}"
+    if weighting.truncate is not None:
+        said += f", weights above {weighting.truncate:g} counting as {weighting.truncate:g}"
+    return said
 
 
 def _effective(played: Played, name: str) -> Pair[float] | None:

@@ -5,6 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from coordinator.report.blocks import Block, Items, Section, Terms, Text
 from coordinator.report.choice import effective, main_population, weighted_populations, weightings
+from coordinator.report.sections.beside import beside
 from coordinator.report.sections.pages import pages_blocks
 from coordinator.report.sections.references import Cited
 from coordinator.report.wording import count, decimal, list_of, moment, weight
@@ -17,6 +18,7 @@ def methods_section(results: Results) -> Section:
     paragraphs = [_federation(results, cite), *_comparability(results, cite)]
     paragraphs += _outcomes(results, cite)
     paragraphs += _competing(results, cite)
+    paragraphs += beside(results, cite)
     paragraphs += _imputed(results, cite)
     blocks = (
         Text(tuple(paragraphs), "quote"),

@@ -45,6 +45,28 @@ REFERENCES = {
     "competing risk. Ann Stat 1988;16:1141-1154.",
     "fine": "Fine JP, Gray RJ. A proportional hazards model for the subdistribution of a competing "
     "risk. J Am Stat Assoc 1999;94:496-509.",
+    "cochran": "Cochran WG. The effectiveness of adjustment by subclassification in removing bias "
+    "in observational studies. Biometrics 1968;24:295-313.",
+    "strata": "Rosenbaum PR, Rubin DB. Reducing bias in observational studies using "
+    "subclassification on the propensity score. J Am Stat Assoc 1984;79:516-524.",
+    "common-odds": "Mantel N, Haenszel W. Statistical aspects of the analysis of data from "
+    "retrospective studies of disease. J Natl Cancer Inst 1959;22:719-748.",
+    "robins": "Robins J, Breslow N, Greenland S. Estimators of the Mantel-Haenszel variance "
+    "consistent in both sparse data and large-strata limiting models. Biometrics 1986;42:311-323.",
+    "dersimonian": "DerSimonian R, Laird N. Meta-analysis in clinical trials. Control Clin Trials "
+    "1986;7:177-188.",
+    "higgins": "Higgins JPT, Thompson SG. Quantifying heterogeneity in a meta-analysis. Stat Med "
+    "2002;21:1539-1558.",
+    "harrington": "Harrington DP, Fleming TR. A class of rank test procedures for censored "
+    "survival data. Biometrika 1982;69:553-566.",
+    "peto": "Peto R, Peto J. Asymptotically efficient rank invariant test procedures. J R Stat Soc "
+    "A 1972;135:185-207.",
+    "gehan": "Gehan EA. A generalized Wilcoxon test for comparing arbitrarily singly-censored "
+    "samples. Biometrika 1965;52:203-223.",
+    "tarone": "Tarone RE, Ware J. On distribution-free tests for equality of survival "
+    "distributions. Biometrika 1977;64:156-160.",
+    "wilson": "Wilson EB. Probable inference, the law of succession, and statistical inference. J "
+    "Am Stat Assoc 1927;22:209-212.",
     "rubin": "Rubin DB. Multiple imputation for nonresponse in surveys. New York: Wiley; 1987.",
     "barnard": "Barnard J, Rubin DB. Small-sample degrees of freedom with multiple imputation. "
     "Biometrika 1999;86:948-955.",

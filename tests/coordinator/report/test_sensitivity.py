@@ -44,6 +44,21 @@ def test_the_page_tells_all_three() -> None:
     assert checks_section(found()) is not None
 
 
+def test_the_methods_say_what_was_done_and_cite_it() -> None:
+    text = text_of(found())
+    for told in (
+        "hazards were compared by Gehan's and Peto-Peto's weights, as the plan had named [",
+        "within 3 strata of the score [",
+        "Cochran's Q, I² [",
+        "Odds ratios within hospitals and strata of the score are Mantel and Haenszel's [",
+        "DerSimonian R, Laird N.",
+        "Gehan EA.",
+    ):
+        assert told in text
+    assert "Tarone RE" not in text
+    assert "strata of the score" not in text_of(both())
+
+
 def test_no_hospital_is_named() -> None:
     """Neither the page's section nor the tables hold a hospital's name."""
     section = hospitals_section(found())

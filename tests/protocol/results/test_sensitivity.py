@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from protocol.plan.model import Stratification
+from protocol.plan.model import Stratification, Weighting
 from protocol.results.fold import results
 from protocol.results.model import Results
 from protocol.run import Played, play
@@ -127,3 +127,12 @@ def test_risks_have_limits_by_named_methods() -> None:
     for limits in first.intervals[:2]:
         risk = getattr(first.risk, limits.of)
         assert limits.conf_low < risk < limits.conf_high
+
+
+def test_the_estimand_says_who_is_trimmed() -> None:
+    weights = (Weighting(name="w", target="overlap", trim=0.25, truncate=0.6),)
+    trimmed = results(play(asking("open", weightings=weights), clinics(), b"s" * 32))
+    card = next(card for card in trimmed.populations if card.name == "w")
+    assert "of those with a propensity of 0.25 to 0.75, weights above 0.6" in card.estimand
+    complete = trimmed.flow.complete
+    assert card.patients.treated < complete.treated
