@@ -54,7 +54,7 @@ def write_into(results: Results, folder: Path) -> tuple[str, ...]:
     (folder / RESULTS).write_text(results_text(results), encoding="utf-8", newline="\n")
     tables = tidy_tables(results)
     for name, table in tables.items():
-        (folder / name).write_text(_csv(table), encoding="utf-8", newline="")
+        (folder / name).write_text(csv_text(table), encoding="utf-8", newline="")
     return RESULTS, *tables
 
 
@@ -242,7 +242,7 @@ def _definition_name(kind: Any) -> str:
     return f"{(get_origin(kind) or kind).__name__}{f'Of{inner}' if inner else ''}"
 
 
-def _csv(table: Table) -> str:
+def csv_text(table: Table) -> str:
     """Write a table as RFC 4180, numbers in their shortest exact form and NaN as nothing."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")

@@ -27,6 +27,10 @@ DOORS = {
         "the study over one CSV file a hospital, all on this machine",
     ),
     "You review a plan": ("riskset plan explain PLAN", "what it asks for, in plain sentences"),
+    "You check a result": (
+        "riskset verify bundle.zip",
+        "signatures and sums; then `riskset recompute` for every number",
+    ),
     "You found a consortium": ("riskset init", "then `riskset invite`, `roster`, `serve`, `run`"),
     "You work at a hospital": (
         "riskset-site data EXTRACT PLAN",
@@ -54,6 +58,16 @@ def _run() -> click.Command:
     return typer.main.get_command(commands)
 
 
+def _bundle(name: str) -> Callable[[], click.Command]:
+    def load() -> click.Command:
+        from riskset.bundle_cli import app as commands  # noqa: PLC0415
+
+        group = typer.main.get_command(commands)
+        return cast("click.Group", group).commands[name]
+
+    return load
+
+
 def _centre(name: str) -> Callable[[], click.Command]:
     def load() -> click.Command:
         from riskset.centre_cli import app as commands  # noqa: PLC0415
@@ -74,6 +88,9 @@ LATER: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "roster": ("Say who takes part in a study.", _roster),
     "serve": ("Let hospitals dial in, and conduct runs.", _centre("serve")),
     "run": ("Start a run, look at it, end it, let it go on.", _run),
+    "verify": ("Check a bundle: signatures, digests, sums added up again.", _bundle("verify")),
+    "recompute": ("Work a bundle's numbers out again from its sums.", _bundle("recompute")),
+    "compare": ("Put the estimates of two bundles side by side.", _bundle("compare")),
     "backup": ("Copy the journal while the daemon works.", _centre("backup")),
     "restore": ("Put a copy of the journal back.", _centre("restore")),
     "renew": ("Renew the server's certificate.", _centre("renew")),

@@ -160,7 +160,7 @@ def test_an_unexpected_error_shows_no_values(
     def fail(*_: object) -> None:
         raise ArithmeticError("patient 17 is 61 years old")
 
-    monkeypatch.setattr("riskset.runs.simulate", fail)
+    monkeypatch.setattr("riskset.runs.play_study", fail)
     sites, out = write_extracts(tmp_path / "sites"), tmp_path / "out"
     ended = run("simulate", SMALL, "--sites", sites, "--out", out)
     assert ended.status == 1
