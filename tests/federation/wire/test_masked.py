@@ -63,7 +63,8 @@ def chi_square(column: Bytes) -> float:
 
 
 def sums(one: Bytes, other: Bytes) -> Bytes:
-    return (one.view("<u8") + other.view("<u8")).view(np.uint8).reshape(-1, 8)
+    both: NDArray[np.uint64] = one.view("<u8") + other.view("<u8")
+    return both.view(np.uint8).reshape(-1, 8)
 
 
 def test_a_million_words_of_answers_are_uniform(long_run: Drive) -> None:
