@@ -1,27 +1,24 @@
 """From a record of sums to results: a pure fold, the same for coordinator and auditor."""
 
 import math
-from collections.abc import Iterator
-from typing import TypedDict
 
 from protocol import PROGRAM_VERSION
 from protocol.parts.matching import LeftOut as Unmade
 from protocol.parts.matching import Made, PooledMatch
 from protocol.parts.propensity import NoFit, Scores
 from protocol.plan.digest import plan_digest
-from protocol.plan.model import BinaryOutcome, Plan, Target, Weighting
+from protocol.plan.model import Plan, Target, Weighting
 from protocol.plan.words import handle
 from protocol.program import OVERVIEW, Findings, size_of
 from protocol.question import Record
 from protocol.results.balance import balance, table_one, test
+from protocol.results.binary import binary_result
 from protocol.results.competing import competing_result
 from protocol.results.imputed import imputation
 from protocol.results.model import (
     SCHEMA,
-    BinaryResult,
     Coefficient,
     DroppedColumn,
-    Estimate,
     Exclusion,
     Flow,
     Histogram,
@@ -33,7 +30,6 @@ from protocol.results.model import (
     PopulationCard,
     Propensity,
     Results,
-    RiskInterval,
     StudyCard,
     Test,
 )
@@ -44,12 +40,8 @@ from protocol.results.survival import survival_result
 from protocol.run import Asked, Played
 from protocol.stats.distributions import normal_quantile, ratio, two_sided
 from protocol.stats.heterogeneity import treated_as_predicted
-from protocol.stats.risk_intervals import RISK_METHODS, newcombe
-from protocol.stats.tables import RiskEstimate, two_by_two
-from protocol.stats.weighted_risks import weighted_risks
 from protocol.steps.describe import Description
 from protocol.steps.flow import FlowOfPatients
-from protocol.steps.outcome_table import Outcomes, WeightedOutcomes
 from protocol.steps.overlap import ScoreHistogram
 from protocol.steps.population import Population
 from protocol.steps.weighting import Weighted
@@ -72,7 +64,7 @@ def results(played: Played) -> Results:
         for population, level in keys
     ]
     outcomes = [
-        _binary(endpoint, population, level, record)
+        binary_result(endpoint, population, level, record)
         for endpoint in plan.binary
         for population, level in keys
     ]
@@ -337,76 +329,3 @@ def _effective(played: Played, name: str) -> Pair[float] | None:
 
 def _name(made: Made) -> str:
     return made.name if isinstance(made, Unmade) else made.population.name
-
-
-def _binary(
-    endpoint: BinaryOutcome, population: str, level: str, record: Record
-) -> BinaryResult | None:
-    counts: Outcomes | None = record.get("outcome-table/1", endpoint.name, population, level)
-    if counts is None:
-        return None
-    compared = _unweighted(counts) if counts.weights is None else _weighted(counts.weights)
-    return BinaryResult(
-        endpoint=endpoint.name,
-        label=endpoint.label,
-        population=population,
-        level=level,
-        patients=Pair(*counts.patients),
-        events=Pair(*counts.events),
-        unassessed=Pair(*counts.unassessed),
-        **compared,
-    )
-
-
-class _Compared(TypedDict):
-    risk: Pair[float]
-    risk_difference: Estimate
-    risk_ratio: Estimate
-    odds_ratio: Estimate
-    chi_square: Test
-    chi_square_yates: Test
-    fisher_p: float
-    intervals: tuple[RiskInterval, ...]
-
-
-def _unweighted(counts: Outcomes) -> _Compared:
-    found = two_by_two(counts.events, counts.patients)
-    risk = [ratio(e, n) for e, n in zip(counts.events, counts.patients, strict=True)]
-    return _Compared(
-        risk=Pair(risk[0], risk[1]),
-        risk_difference=_estimate(found.risk_difference),
-        risk_ratio=_estimate(found.risk_ratio),
-        odds_ratio=_estimate(found.odds_ratio),
-        chi_square=test(found.plain),
-        chi_square_yates=test(found.yates),
-        fisher_p=found.fisher_p,
-        intervals=tuple(_intervals(counts)),
-    )
-
-
-def _intervals(counts: Outcomes) -> Iterator[RiskInterval]:
-    """Find limits of both risks, and of their difference, by every method."""
-    for method, limits in RISK_METHODS.items():
-        for of, e, n in zip(ARMS, counts.events, counts.patients, strict=True):
-            yield RiskInterval(of, method, *limits(e, n, 0.95))
-    yield RiskInterval("difference", "newcombe", *newcombe(counts.events, counts.patients))
-
-
-def _weighted(sums: WeightedOutcomes) -> _Compared:
-    """Compare weighted shares; tests of whole patients do not apply."""
-    found = weighted_risks(sums.events, sums.patients, sums.events_squared, sums.patients_squared)
-    none = Test(NAN, 1, NAN)
-    return _Compared(
-        risk=Pair(*found.risk),
-        risk_difference=_estimate(found.risk_difference, found.p_value),
-        risk_ratio=_estimate(found.risk_ratio),
-        odds_ratio=_estimate(found.odds_ratio),
-        chi_square=none,
-        chi_square_yates=none,
-        fisher_p=NAN,
-        intervals=(),
-    )
-
-
-def _estimate(found: RiskEstimate, p_value: float = NAN) -> Estimate:
-    return Estimate(found.estimate, NAN, found.lower, found.upper, p_value)
