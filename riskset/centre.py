@@ -17,6 +17,7 @@ from protocol.governance.tls import make_authority, make_server_certificate
 from site_node.folder import FILE_MODE, FOLDER_MODE, SEED_SIZE, write_private
 
 CONFIG = "coordinator.toml"
+PLAN_SIGNER = "plan-signer.key"
 
 Random = Callable[[int], bytes]
 """Gives so many secret bytes; anything but the system's own is for demonstrations."""
@@ -81,7 +82,7 @@ def found(
     """
     _require_new(folder, authority_folder)
     seeds = [random(SEED_SIZE) for _ in range(wanted.authorities)]
-    coordinator = random(SEED_SIZE)
+    coordinator, signer = random(SEED_SIZE), random(SEED_SIZE)
     authority = make_authority(wanted.name, os.urandom(32), now)
     federation = Federation(
         name=wanted.name,
@@ -89,6 +90,7 @@ def found(
         authorities=tuple(identity_public(seed) for seed in seeds),
         threshold=wanted.threshold,
         ca_certificate=authority[1],
+        plan_signers=(identity_public(signer),),
     )
     for place in (folder, authority_folder):
         place.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
@@ -97,6 +99,7 @@ def found(
     for name, part in zip(("ca.key", "ca.pem"), authority, strict=True):
         write_private(authority_folder / name, part)
     write_private(folder / "coordinator.key", coordinator)
+    write_private(folder / PLAN_SIGNER, signer)
     write_private(folder / "federation.json", federation.to_bytes())
     certify(folder, authority_folder, wanted.hosts, now)
     settings = _SETTINGS.format(listen=wanted.listen, store=wanted.store)

@@ -1,7 +1,8 @@
 """What a hospital trusts: one small file, compared in six words over another line (SPEC 2.9).
 
-It names the coordinator's key, the roster authority's keys and how many of them must sign, and the
-certificate authority of the line. Everything else is believed because one of these signed it.
+It names the coordinator's key, the roster authority's keys and how many of them must sign, the keys
+that may sign a plan, and the certificate authority of the line. Everything else is believed because
+one of these signed it.
 """
 
 import json
@@ -33,8 +34,9 @@ class Federation:
     """A federation as its hospitals trust it.
 
     `coordinator` and `authorities` are raw Ed25519 public keys (32 bytes); `threshold` of the
-    authorities sign a roster. `ca_certificate` comes as PEM or DER and is kept as DER. Authorities
-    are kept in the order of their bytes.
+    authorities sign a roster, and any one of the `plan_signers` a plan; without any, no plan can be
+    proposed. `ca_certificate` comes as PEM or DER and is kept as DER. Keys are kept in the order
+    of their bytes.
 
     Raises
     ------
@@ -47,9 +49,11 @@ class Federation:
     authorities: tuple[bytes, ...]
     threshold: int
     ca_certificate: bytes
+    plan_signers: tuple[bytes, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "authorities", tuple(sorted(self.authorities)))
+        object.__setattr__(self, "plan_signers", tuple(sorted(self.plan_signers)))
         object.__setattr__(self, "ca_certificate", certificate_der(self.ca_certificate))
         _check(self)
 
@@ -81,6 +85,7 @@ class Federation:
                 "ck": self.coordinator.hex(),
                 "authorities": [key.hex() for key in self.authorities],
                 "threshold": self.threshold,
+                "plan_signers": [key.hex() for key in self.plan_signers],
                 "ca": self.ca_certificate.hex(),
             }
         )
@@ -124,6 +129,7 @@ def _parsed(value: Mapping[str, Any]) -> Federation:
         authorities=tuple(bytes.fromhex(key) for key in value["authorities"]),
         threshold=value["threshold"],
         ca_certificate=bytes.fromhex(value["ca"]),
+        plan_signers=tuple(bytes.fromhex(key) for key in value["plan_signers"]),
     )
 
 
@@ -131,9 +137,8 @@ def _check(federation: Federation) -> None:
     name, count = federation.name, len(federation.authorities)
     if not name or not name.isprintable():
         raise TrustError("the federation's name is empty or holds a character that does not print")
-    fault = fault_of_keys(
-        "the federation's file", [federation.coordinator, *federation.authorities]
-    )
+    keys = [federation.coordinator, *federation.authorities, *federation.plan_signers]
+    fault = fault_of_keys("the federation's file", keys)
     if fault is not None:
         raise TrustError(fault)
     least = federation.threshold

@@ -15,7 +15,7 @@ from protocol.secagg.keys import ephemeral_public
 from protocol.secagg.masks import CHUNK_BYTES
 from protocol.secagg.messages import Block, Run
 from protocol.secagg.site import Keyed
-from tests.vectors import trust
+from tests.vectors import approvals, trust
 from tests.vectors.build import (
     ABC,
     Case,
@@ -474,6 +474,7 @@ DOCUMENTS: Mapping[str, tuple[str, Sequence[Case]]] = {
     "federations.json": ("What a hospital trusts, as bytes.", trust.federations()),
     "chains.json": ("Signed rosters, version by version.", trust.chains()),
     "joining.json": ("Invitation codes, and what is shown under them.", trust.joining()),
+    "approvals.json": ("Proposals, decisions, and what they come to.", approvals.approvals()),
     "logins.json": ("Logins, recorded and changed ones included.", trust.logins()),
     "atoms.json": ("Rule L, with and without consents.", trust.atoms()),
     "requests.json": ("What opens and ends a run, signed.", trust.requests()),

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from protocol.errors import FederationError
 from protocol.governance import identity
+from protocol.governance.approval import Decision, State, Subject, standing, vars_of
 from protocol.governance.atoms import require_rule_l, small_atoms
 from protocol.governance.chain import verify_chain
 from protocol.governance.federation import Federation
@@ -19,8 +20,10 @@ from protocol.governance.heads import LedgerHead
 from protocol.governance.invitation import new_invitation, parse_invitation
 from protocol.governance.joining import Handshake
 from protocol.governance.login import Login
+from protocol.governance.proposal import Proposal, propose
 from protocol.governance.roster import Roster
 from protocol.governance.signed import Consent, SignedRoster
+from protocol.governance.software import software_digest
 from protocol.ids import SiteId
 from protocol.layout import Field, Layout
 from protocol.requests import Abort, Done, OpenRun, Refusal
@@ -315,6 +318,37 @@ def case_ledger_head(given: Given) -> Any:
     head = LedgerHead(SiteId(given["site"]), given["lines"], line, signature)
     identity.require_signed(head.site, raw(given["identity"]), head.signature, *head.signed)
     return True
+
+
+def case_propose(given: Given) -> Any:
+    federation = Federation.from_bytes(given["federation"].encode())
+    seed = raw(given["signer_seed"])
+    return propose(given["plan"].encode(), (), federation, seed).signature.hex()
+
+
+def case_proposed(given: Given) -> Any:
+    plan, signer, signature = given["plan"].encode(), raw(given["signer"]), raw(given["signature"])
+    federation = Federation.from_bytes(given["federation"].encode())
+    Proposal(plan, (), signer, signature).verify(federation)
+    return True
+
+
+def case_standing(given: Given) -> Any:
+    decisions = [Decision.from_bytes(text.encode()) for text in given["decisions"]]
+    for decision in decisions:
+        decision.verify()
+    names = ("federation", "plan", "roster", "software")
+    subject = Subject(*(raw(given[name]) for name in names))
+    operators = {raw(key): "somebody" for key in given["operators"]}
+    found = standing(decisions, subject, operators, given["needed"])
+    terms = {**vars_of(found.conditions), "dropped": list(found.conditions.dropped)}
+    approved = found.state is State.APPROVED
+    return {"state": str(found.state), "conditions": terms if approved else None}
+
+
+def case_software(given: Given) -> Any:
+    files = {path: raw(content) for path, content in given["files"].items()}
+    return software_digest(files).hex()
 
 
 def case_atoms(given: Given) -> Any:

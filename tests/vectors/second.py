@@ -411,12 +411,13 @@ LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 def federation_of(text: str) -> dict[str, Any]:
     """Parse a federation's file (SPEC 2.9); of its certificate, the outermost length alone."""
     f, code = json.loads(text), "federation-file"
-    need(f.keys() == {"name", "ck", "authorities", "threshold", "ca"}, code)
+    need(f.keys() == {"name", "ck", "authorities", "threshold", "plan_signers", "ca"}, code)
     need(compact(f) == text.encode() and f["authorities"] == sorted(f["authorities"]), code)
+    need(f["plan_signers"] == sorted(f["plan_signers"]), code)
     der = bytes.fromhex(f["ca"])
     need(der[:2] == b"\x30\x82" and len(der) == 4 + int.from_bytes(der[2:4], "big"), "certificate")
     need(f["name"] and f["name"].isprintable(), code)
-    check_identities([f["ck"], *f["authorities"]], code)
+    check_identities([f["ck"], *f["authorities"], *f["plan_signers"]], code)
     need(type(f["threshold"]) is int and 1 <= f["threshold"] <= len(f["authorities"]), code)
     return dict(f)
 
@@ -828,6 +829,73 @@ def case_ledger_head(given: Mapping[str, Any]) -> Any:
     return True
 
 
+def case_propose(given: Mapping[str, Any]) -> Any:
+    federation_of(given["federation"])
+    parts = tagged("federation", given["federation"]), tagged("plan", given["plan"])
+    return signed_parts(given["signer_seed"], "plan", *parts)
+
+
+def case_proposed(given: Mapping[str, Any]) -> Any:
+    federation = federation_of(given["federation"])
+    need(given["signer"] in federation["plan_signers"], "signature")
+    parts = tagged("federation", given["federation"]), tagged("plan", given["plan"])
+    need_signed(given["signer"], given["signature"], "plan", *parts)
+    return True
+
+
+def decision_of(text: str) -> dict[str, Any]:
+    said = json.loads(text)
+    names = ("federation", "plan", "roster", "software")
+    rest = ("verdict", "site", "conditions", "comment", "operator", "key", "time", "signature")
+    need(said.keys() == {*names, *rest} and compact(said) == text.encode(), "decision")
+    need(said["verdict"] in ("approve", "refuse", "return", "withdraw"), "decision")
+    need(all(len(bytes.fromhex(said[name])) == 32 for name in names), "decision")
+    terms = said["conditions"]
+    numbers = ("runs", "min_sites", "site_patients")
+    need(terms.keys() == {"expires", "dropped", *numbers}, "decision")
+    need(all(type(terms[n]) is int and terms[n] >= 0 for n in numbers), "decision")
+    need(terms["dropped"] == sorted(set(terms["dropped"])), "decision")
+    unsigned = compact({k: v for k, v in said.items() if k != "signature"})
+    need_signed(said["key"], said["signature"], "decision", unsigned)
+    return dict(said)
+
+
+def case_standing(given: Mapping[str, Any]) -> Any:
+    state, given_by = "pending", dict[str, Any]()
+    for said in map(decision_of, given["decisions"]):
+        about = all(said[name] == given[name] for name in ("federation", "plan", "roster"))
+        if said["key"] not in given["operators"] or not about:
+            continue
+        if said["verdict"] != "approve":
+            given_by.clear()
+            ends = {"refuse": "refused", "return": "returned", "withdraw": "withdrawn"}
+            state = ends[said["verdict"]]
+        else:
+            state = "pending"
+            if said["software"] == given["software"]:
+                given_by[said["key"]] = said["conditions"]
+    if len(given_by) < given["needed"]:
+        return {"state": state, "conditions": None}
+    terms = list(given_by.values())
+    times = {moment(t["expires"]): t["expires"] for t in terms if t["expires"]}
+    return {
+        "state": "approved",
+        "conditions": {
+            "expires": times[min(times)] if times else "",
+            "runs": min((t["runs"] for t in terms if t["runs"]), default=0),
+            "min_sites": max(t["min_sites"] for t in terms),
+            "site_patients": max(t["site_patients"] for t in terms),
+            "dropped": sorted({step for t in terms for step in t["dropped"]}),
+        },
+    }
+
+
+def case_software(given: Mapping[str, Any]) -> Any:
+    listed = sorted(given["files"].items(), key=lambda entry: entry[0].encode())
+    parts = [(p, hashlib.sha256(bytes.fromhex(b)).digest()) for p, b in listed]
+    return tagged("software", *(part for pair in parts for part in pair)).hex()
+
+
 def case_atoms(given: Mapping[str, Any]) -> Any:
     return atoms_of(given["rosters"], given["least"])
 
@@ -909,6 +977,8 @@ CASES = {
     "new-invitation": case_new_invitation,
     "open-run": case_open_run,
     "params": case_params,
+    "propose": case_propose,
+    "proposed": case_proposed,
     "raw-sum": case_raw_sum,
     "refusal": case_refusal,
     "roster": case_roster,
@@ -917,6 +987,8 @@ CASES = {
     "setup": case_setup,
     "sign": case_sign,
     "signature": case_signature,
+    "software": case_software,
+    "standing": case_standing,
     "step": case_step,
     "sum": case_sum,
     "x25519": case_x25519,

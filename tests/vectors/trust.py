@@ -27,6 +27,7 @@ FEDERATION = Federation(
     tuple(map(identity_public, SEEDS.values())),
     2,
     AUTHORITY,
+    (identity_public(seed("plan", "1")), identity_public(seed("plan", "2"))),
 )
 TEXT = FEDERATION.to_bytes().decode()
 NOW = "2030-06-01T12:00:00Z"
@@ -37,6 +38,8 @@ NOW = "2030-06-01T12:00:00Z"
 
 def federations() -> list[Case]:
     first, *others = (key.hex() for key in FEDERATION.authorities)
+
+    signers = [key.hex() for key in FEDERATION.plan_signers]
 
     def changed(name: str, /, **parts: Any) -> Case:
         value = {**json.loads(TEXT), **parts}
@@ -52,6 +55,9 @@ def federations() -> list[Case]:
         changed("one authority twice", authorities=[first, first]),
         changed("authorities out of order", authorities=[*others, first]),
         changed("the coordinator is an authority", ck=first),
+        changed("no plan signer", plan_signers=[]),
+        changed("a plan signer is an authority", plan_signers=[first]),
+        changed("plan signers out of order", plan_signers=signers[::-1]),
         changed("a key of order 1", ck="01" + "00" * 31),
         changed("a short key", ck="00" * 31),
         changed("no name", name=""),

@@ -27,6 +27,7 @@ FEDERATION = Federation(
     tuple(identity_public(seed(f"authority-{k}")) for k in range(3)),
     2,
     CA,
+    (identity_public(seed("signer")),),
 )
 
 
