@@ -133,6 +133,7 @@ def serve(
     with prepared(config, screen.tell) as node, ending_by_signal(node.carrier.stop):
         screen.ready(node)
         node.run()
+    screen.ended()
 
 
 @app.command()
@@ -186,13 +187,19 @@ def allow(
 def pin(
     site: Annotated[str, typer.Argument(help="The other hospital's id.")],
     words: Annotated[str, typer.Argument(help="The six words that its people read out to you.")],
+    again: Annotated[
+        bool, typer.Option("--again", help="The hospital has a new key: forget its old words.")
+    ] = False,
     config: ConfigOption = CONFIG,
     output: FormatOption = Format.TEXT,
 ) -> None:
     """Note another hospital's words, compared by telephone. Restart the node then."""
-    from site_node.setup import add_table  # noqa: PLC0415
+    from site_node.setup import add_table, change_words  # noqa: PLC0415
 
-    add_table(config, "known_sites", {"id": site, "words": words})
+    if again:
+        change_words(config, site, words)
+    else:
+        add_table(config, "known_sites", {"id": site, "words": words})
     told = {"schema": "riskset-site:pin/1", "site": site, "words": words}
     say(output, f"{config}: knows {site} by its words", told)
 
@@ -292,6 +299,10 @@ class Screen:
                 self._line("finishing the answer in hand, then ending" if busy else "ending")
             case _:
                 pass
+
+    def ended(self) -> None:
+        """Say that nothing runs any more."""
+        self._line("ended; open runs go on when it serves again")
 
     def _line(self, text: str) -> None:
         if not self._quiet:

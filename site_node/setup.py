@@ -145,6 +145,27 @@ def add_table(config: Path, table: str, values: dict[str, str]) -> None:
     _replace(config, text, f"{text.rstrip()}\n\n[[{table}]]\n{lines}")
 
 
+def change_words(config: Path, site: str, words: str) -> None:
+    """Write other words for a hospital that is known already.
+
+    Raises
+    ------
+    ProblemsError
+        If the file is no settings or the words are none; it is as it was then.
+    SetupError
+        If the hospital is not known, or the file says it in a way that is not found.
+    """
+    text = config.read_text(encoding="utf-8-sig")
+    entry = rf"(?m)^(\[\[known_sites\]\]\s+id\s*=\s*{re.escape(_quoted(site))}\s+words\s*=).*$"
+    found = re.search(entry, text)
+    if not found:
+        raise SetupError(
+            f"{config}: knows no words of {site}", "pin them for the first time, without --again"
+        )
+    changed = f"{found[1]} {_quoted(words)}"
+    _replace(config, text, f"{text[: found.start()]}{changed}{text[found.end() :]}")
+
+
 def _replace(config: Path, before: str, after: str) -> None:
     """Put a new text in the settings' place, once it reads as settings."""
     trial = config.with_name(f"{config.name}.new")

@@ -22,14 +22,20 @@ PATIENCE_SECONDS = 120.0
 ROWS, COLUMNS = 50, 120
 ENVIRONMENT = {"NO_COLOR": "1", "TERM": "xterm"}
 _LOADED = [
-    "coordinator.report",
+    "coordinator.publish",
+    "protocol.forecast",
+    "pytest",  # which every child would load again, as the program that it comes from
+    "riskset.centre_cli",
     "riskset.commands",
+    "riskset.plan_cli",
     "riskset.roster_cli",
     "riskset.run_cli",
-    "scipy.stats",
+    "site_node.cli",
+    "site_node.doctor.examine",
+    "site_node.joining",
     "site_node.node_cli",
     "site_node.serving",
-    "sklearn.linear_model",
+    "site_node.upkeep",
 ]
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(_LOADED)
@@ -44,6 +50,7 @@ class Screen:
         self, words: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
     ) -> None:
         self._keyboard, other = os.openpty()
+        _show_no_control_keys(other)
         fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         around = {**os.environ, **ENVIRONMENT, **(environment or {})}
         self._text, self._ended, self._changed = b"", False, Condition()
@@ -120,6 +127,13 @@ class Screen:
                 return
 
 
+def _show_no_control_keys(terminal: int) -> None:
+    """Have Ctrl-C do what it does, and not be shown as `^C`."""
+    attributes = termios.tcgetattr(terminal)
+    attributes[3] &= ~termios.ECHOCTL
+    termios.tcsetattr(terminal, termios.TCSANOW, attributes)
+
+
 def _command(words: list[str], folder: str, tty: str, environment: dict[str, str]) -> None:
     """Be a command at a terminal. Run in a process of its own."""
     os.setsid()
@@ -127,8 +141,8 @@ def _command(words: list[str], folder: str, tty: str, environment: dict[str, str
     for number in range(3):
         os.dup2(screen, number)
     os.close(screen)
-    sys.stdin, sys.stdout = open(0, closefd=False), open(1, "w", closefd=False)  # noqa: PTH123, SIM115
-    sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: PTH123, SIM115
+    sys.stdin, sys.stdout = open(0, closefd=False), open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)

@@ -17,9 +17,8 @@ from tests.docs.pages import INTERRUPT, PROMPTS, ROOT, Memory, Typed, sections
 from tests.docs.terminal import COMMANDS, Screen, shell
 
 DOCS = ROOT / "docs"
-CENTRE, HOSPITAL, OPERATIONS = (
-    sections(DOCS / f"{name}.md") for name in ("coordinator", "hospital", "hospital")
-)
+CENTRE, HOSPITAL = sections(DOCS / "coordinator.md"), sections(DOCS / "hospital.md")
+OPERATIONS = sections(DOCS / "operations.md")
 
 PEOPLE = {
     "lyon": (
@@ -71,7 +70,13 @@ class World:
     def follow(self, default: str, commands: tuple[Typed, ...]) -> None:
         """Type commands one after the other, and hold what they show against the page."""
         for command in commands:
-            self.type(command.place or default, command)
+            place = command.place or default
+            try:
+                self.type(place, command)
+            except pytest.fail.Exception:
+                for name, screen in self.serving.items():
+                    print(f"--- what {name} shows ---\n{screen.text}")  # noqa: T201
+                raise
 
     def type(self, place: str, typed: Typed) -> None:
         line = self.memory.put(typed.line)
@@ -167,8 +172,8 @@ def free_port() -> int:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Follow both guides from the beginning to the end."""
     folder = tmp_path_factory.mktemp("guides")
-    places = {place: folder / place for place in ("centre", *PEOPLE)}
-    for place, extract in zip(PEOPLE, frozen().values(), strict=False):
+    places = {place: folder / place for place in ("centre", *PEOPLE, "porto")}
+    for place, extract in zip([*PEOPLE, "porto"], frozen().values(), strict=False):
         (folder / place).mkdir()
         shutil.copy(extract, folder / place / "extract.csv")
         shutil.copy(DOCS / "example" / "plan.toml", folder / place)
@@ -197,3 +202,9 @@ def test_the_walk_passes_every_section_once(world: World) -> None:
 def test_the_guides_lead_to_results(world: World) -> None:
     (results,) = (world.places["centre"] / "results").iterdir()
     assert "Overall survival" in (results / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("heading", OPERATIONS)
+def test_operations(world: World, heading: str) -> None:
+    """The sections follow each other: each begins where the one before ended."""
+    world.follow("", OPERATIONS[heading])

@@ -8,7 +8,7 @@ import pytest
 from protocol.errors import ProblemsError
 from site_node.config import read_config
 from site_node.folder import FolderError
-from site_node.setup import SetupError, add_table, identity_of, init, set_address
+from site_node.setup import SetupError, add_table, change_words, identity_of, init, set_address
 
 WORDS = "abandon ability able about above absent"
 
@@ -100,3 +100,16 @@ def test_entries_are_added_one_by_one(tmp_path: Path) -> None:
     with pytest.raises(ProblemsError, match="named before"):
         add_table(config, "known_sites", {"id": "H2", "words": WORDS})
     assert read_config(config) == read
+
+
+def test_new_words_take_the_place_of_old_ones(tmp_path: Path) -> None:
+    config, others = made(tmp_path), "zoo zone zero youth young yellow"
+    for site in ("H2", "H3"):
+        add_table(config, "known_sites", {"id": site, "words": WORDS})
+    change_words(config, "H2", others)
+    assert read_config(config).known_sites == {"H2": others, "H3": WORDS}
+    with pytest.raises(SetupError, match="knows no words of H4"):
+        change_words(config, "H4", others)
+    with pytest.raises(ProblemsError):
+        change_words(config, "H3", "too few words")
+    assert read_config(config).known_sites == {"H2": others, "H3": WORDS}
