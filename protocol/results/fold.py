@@ -47,7 +47,6 @@ from protocol.steps.population import Population
 from protocol.steps.weighting import Weighted
 
 NAN = math.nan
-ARMS = ("comparator", "treated")
 
 
 def results(played: Played) -> Results:

@@ -24,7 +24,6 @@ from protocol.steps.by_hospital import StratifiedFamily
 from protocol.steps.clustered import ClusteredSquares, Squares
 from protocol.steps.effects import HospitalEffects
 from protocol.steps.risk_table import RiskTableStep
-from tests.reference.axis import Clock
 from tests.reference.bench import Bench
 from tests.reference.survival import comparison, cox_numbers
 from tests.reference.terms import Ending, Terms
@@ -35,9 +34,7 @@ MOST_LEFT_OUT = 7
 FEWEST_EFFECTS = 3
 
 
-def by_hospital(
-    terms: Terms, played: Played, bench: Bench, ending: Ending, clock: Clock
-) -> Answers:
+def by_hospital(terms: Terms, played: Played, bench: Bench, ending: Ending) -> Answers:
     """Answer what `survival` leaves of the group `surv_EP`."""
     step, name = bench.table(ending.code), f"surv.{ending.name}."
     table = bench.ask(step).table

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from protocol.stats.cox import NotEstimable
 from tests.reference import made_up
 from tests.reference.__main__ import main
 from tests.reference.answers import answer
@@ -350,3 +351,20 @@ def test_numbers_in_words_are_refused(tmp_path: Path, capsys: pytest.CaptureFixt
     folder = write(tmp_path / "case", rows)
     assert main([str(folder), "--out", str(tmp_path / "actual.json")]) == 1
     assert "the column 'marker' holds text" in capsys.readouterr().err
+
+
+def test_what_one_part_cannot_answer_leaves_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write(tmp_path / "case", records())
+    whole = answer(folder)
+
+    def refuse(*_: object) -> None:
+        raise NotEstimable("made up")
+
+    monkeypatch.setattr("tests.reference.by_hospital.residual_pair", refuse)
+    found = answer(folder)
+    assert "not answered: not estimable: made up" in capsys.readouterr().err
+    gone = whole.keys() - found.keys()
+    assert gone
+    assert all(name.startswith("surv.os.") for name in gone)
