@@ -109,7 +109,7 @@ def recompute_bundle(
             for one in found.compared
         ]
         numbers: dict[str, Json] = {"equal": equal, "numbers": total}
-        said = {"schema": "riskset:recompute/1", "holds": found.holds}
+        said: dict[str, Json] = {"schema": "riskset:recompute/1", "holds": found.holds}
         print_json({**said, **numbers, "members": members})
     else:
         for one in found.compared:

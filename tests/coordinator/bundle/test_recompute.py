@@ -1,0 +1,124 @@
+"""Every number of a bundle follows from its sums, and a number that does not is named."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from coordinator.bundle import names
+from coordinator.bundle.reader import open_bundle
+from coordinator.compare import compare
+from coordinator.publish import write_run
+from coordinator.recompute import Recomputed, leaves, recompute, same
+from coordinator.results import results_text
+from protocol.errors import FederationError
+from protocol.results import results
+from protocol.run import Played
+from tests.coordinator.bundle.made import Members, flipped, listed, members_of, opened
+
+
+@pytest.fixture(scope="module")
+def whole(played: Played, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of a run, its report drawn."""
+    folder = tmp_path_factory.mktemp("whole")
+    write_run(played, folder)
+    return folder
+
+
+def recomputed(path: Path, members: Members) -> Recomputed:
+    with opened(path / "x.zip", listed(members)) as bundle:
+        return recompute(bundle)
+
+
+def test_all_numbers_follow_from_the_sums(whole: Path, played: Played, tmp_path: Path) -> None:
+    with open_bundle(whole / names.BUNDLE) as bundle:
+        found = recompute(bundle)
+    assert found.holds
+    equal, total = found.numbers
+    assert equal == total > 400
+    assert results_text(found.results) == results_text(results(played))
+    figures = found.compared[-1]
+    assert (figures.equal, figures.total) == (3, 3)
+    found.write(tmp_path / "out")
+    for path in (tmp_path / "out").iterdir():
+        assert path.read_bytes() == (whole / path.name).read_bytes()
+
+
+def test_a_changed_number_is_named(whole: Path, tmp_path: Path) -> None:
+    members = members_of(whole / names.BUNDLE)
+    data = json.loads(members[names.RESULTS])
+    data["survival"][0]["hazard_ratios"][0]["hazard_ratio"] *= 1.001
+    found = recomputed(tmp_path, {**members, names.RESULTS: json.dumps(data).encode()})
+    assert not found.holds
+    first = found.compared[0]
+    assert first.equal == first.total - 1
+    assert first.odd[0].startswith("survival[0].hazard_ratios[0].hazard_ratio: ")
+    assert [one.member for one in found.compared if not one.holds] == [names.RESULTS]
+
+
+def test_a_changed_cell_word_or_figure_is_named(whole: Path, tmp_path: Path) -> None:
+    members = members_of(whole / names.BUNDLE)
+    table = "results/flow.csv"
+    changed = {**members, table: members[table].replace(b"36", b"37", 1)}
+    report = members[names.REPORT].replace(b'<img src="data:', b'<img src="data:x', 1)
+    changed[names.REPORT] = report.replace(b"</h1>", b" indeed</h1>", 1)
+    found = {one.member: one for one in recomputed(tmp_path, changed).compared}
+    assert found[table].odd == ("row 2, column 4: 37.0 in the bundle, 36.0 from its sums",)
+    assert found[names.REPORT].odd == ("figure 1", "the text")
+
+
+def test_a_report_of_other_software_is_not_compared(whole: Path, tmp_path: Path) -> None:
+    members = members_of(whole / names.BUNDLE)
+    software = json.loads(members[names.SOFTWARE])
+    software["libraries"]["matplotlib"] = "0.1"
+    other = {**members, names.REPORT: b"drawn otherwise"}
+    other[names.SOFTWARE] = json.dumps(software, sort_keys=True, separators=(",", ":")).encode()
+    found = recomputed(tmp_path, other)
+    assert found.holds
+    assert "not compared" in found.compared[-1].sentence()
+
+
+def test_a_changed_total_leads_elsewhere_or_nowhere(whole: Path, tmp_path: Path) -> None:
+    members = members_of(whole / names.BUNDLE)
+    name = names.total(2)
+    last = {**members, name: flipped(members[name], len(members[name]) - 8)}
+    assert not recomputed(tmp_path, last).holds
+    with pytest.raises(FederationError, match="step 2: "):
+        recomputed(tmp_path, {**members, name: flipped(members[name], 0)})
+
+
+def test_leaves_and_equality() -> None:
+    assert dict(leaves({"a": [1, {"b": None}], "c": "x"})) == {
+        "a[]": 2,
+        "a[0]": 1,
+        "a[1].b": None,
+        "c": "x",
+    }
+    assert same(1.0, 1.0) == (True, True)
+    assert same(1.0, 1.0 + 1e-12) == (True, False)
+    assert same(1.0, 1.0 + 1e-6) == (False, False)
+    assert same(True, 1) == (False, False)
+    assert same(None, 0.0) == (False, False)
+    assert same("5", 5) == (False, False)
+
+
+def test_two_bundles_side_by_side(whole: Path, tmp_path: Path) -> None:
+    members = members_of(whole / names.BUNDLE)
+    table = "results/estimates.csv"
+    rows = members[table].decode().splitlines()
+    place = next(n for n, row in enumerate(rows) if ",hazard ratio,efron," in row)
+    cells = rows[place].split(",")
+    cells[8:12] = ["50.0", "0.1", "40.0", "60.0"]
+    rows[place] = ",".join(cells)
+    other = {**members, table: ("\n".join(rows) + "\n").encode()}
+    with (
+        open_bundle(whole / names.BUNDLE) as one,
+        opened(tmp_path / "x.zip", listed(other)) as two,
+    ):
+        alone, found = compare(one, one), compare(one, two)
+    assert alone.identical == len(alone.sides) > 10
+    assert alone.overlap.holds == alone.overlap.of
+    assert found.same_plan
+    assert found.identical == len(found.sides) - 1
+    assert found.overlap.holds == found.overlap.of - 1
+    assert found.within.holds == alone.within.holds - 1
