@@ -15,7 +15,6 @@ from protocol.plan.check import warnings
 from protocol.plan.digest import plan_digest
 from protocol.plan.explain import Leaving, Section, explain, leaving_table
 from protocol.plan.model import Plan
-from protocol.plan.read import MAX_BYTES, plan_text, read_plan
 from protocol.plan.schema import schema_text
 from protocol.plan.words import handle
 from protocol.results.fold import leaving
@@ -30,6 +29,7 @@ from riskset.terminal import (
     print_lines,
     print_table,
 )
+from site_node.plan_file import read_plan_file
 
 app = typer.Typer(
     name="plan",
@@ -105,7 +105,7 @@ def _write_new(path: Path, text: str) -> None:
 def check(path: PlanPath, output: FormatOption = Format.TEXT) -> None:
     """Check a plan, and name it by three words and eight digits."""
     try:
-        plan = _read(path)
+        plan = read_plan_file(path)
     except ProblemsError as error:
         if output is Format.TEXT:
             raise
@@ -124,7 +124,7 @@ def check(path: PlanPath, output: FormatOption = Format.TEXT) -> None:
 @app.command("explain")
 def explain_plan(path: PlanPath, output: FormatOption = Format.TEXT) -> None:
     """Say a plan in plain sentences, for reviewers and statisticians."""
-    plan = _read(path)
+    plan = read_plan_file(path)
     sections = [*explain(plan), leaves(plan)]
     if output is Format.JSON:
         said = [asdict(section) for section in sections]
@@ -173,12 +173,6 @@ def leaves(plan: Plan) -> Section:
         "number of trips depend on totals.",
     )
     return Section("What will leave each hospital", sentences, leaving_table(rows))
-
-
-def _read(path: Path) -> Plan:
-    with path.open("rb") as file:
-        raw = file.read(MAX_BYTES + 1)
-    return read_plan(plan_text(raw, str(path)), str(path))
 
 
 def _name(plan: Plan) -> dict[str, Json]:

@@ -16,12 +16,12 @@ from coordinator.results import RESULTS, staged
 from protocol.canonical import Json
 from protocol.errors import Exit, FederationError
 from protocol.plan.model import Plan
-from protocol.plan.read import MAX_BYTES, plan_text, read_plan
 from protocol.results import Results
 from protocol.run import Played
 from riskset.progress import Progress
 from riskset.simulate import play_study, read_hospitals, with_profile_open
 from riskset.terminal import print_lines, print_table
+from site_node.plan_file import read_plan_file
 
 PLAN = "plan.toml"
 EXTRACTS = "extracts"
@@ -132,18 +132,12 @@ def run_simulation(
         If plan, extracts or `out` are not as they should be, or a rule stops the study.
     """
     check_out(out, FILES)
-    plan = _plan(plan_path)
+    plan = read_plan_file(plan_path)
     # Staged from the start: a folder that cannot be written to is told before the long run.
     with Progress(quiet=quiet) as progress, staged(out) as place:
         chosen = with_profile_open(plan) if opened else plan
         results = write_run(played(chosen, sites, mappings, seed, progress), place)
     return Simulated(results, out)
-
-
-def _plan(path: Path) -> Plan:
-    with path.open("rb") as file:
-        raw = file.read(MAX_BYTES + 1)
-    return read_plan(plan_text(raw, str(path)), str(path))
 
 
 def played(

@@ -62,6 +62,8 @@ def check(  # noqa: PLR0917 - typer names them all on the command line
     """Hold an extract against a plan, here and now: nothing is sent."""
     study = read_plan_file(plan)
     if extract is None:
+        if not config.exists():
+            raise typer.BadParameter("name the CSV file, or the node's settings with --config")
         settings = read_config(config)
         extract, mapping = settings.extract or Path("extract.csv"), mapping or settings.mapping
     names = read_mapping(mapping, study) if mapping else None

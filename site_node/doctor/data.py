@@ -6,7 +6,6 @@ from pathlib import Path
 from protocol.errors import Exit, FederationError, Problem, ProblemsError
 from protocol.plan.digest import plan_digest
 from protocol.plan.model import Plan
-from protocol.plan.read import MAX_BYTES, plan_text, read_plan
 from protocol.plan.words import handle
 from site_node.config import PlanFiles
 from site_node.data.header import choose_columns
@@ -14,6 +13,7 @@ from site_node.data.mapping import read_mapping
 from site_node.data.mapping_model import SiteMapping
 from site_node.data.source import read_blocks
 from site_node.doctor.check import Check, Found, fail, not_tried, ok, refused, warn
+from site_node.plan_file import read_plan_file
 
 PLAN, SOURCE = "Plan", "Data source"
 
@@ -71,12 +71,10 @@ def source(extract: Path, mapping: Path | None, plan: Plan) -> Check:
 
 def _read(path: Path) -> Plan:
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
+        return read_plan_file(path)
     except OSError:
         problem = Problem("the file", "cannot be read", "give the path of the study's plan")
         raise ProblemsError(str(path), [problem]) from None
-    return read_plan(plan_text(raw, str(path)), str(path))
 
 
 def _no_plan() -> Check:

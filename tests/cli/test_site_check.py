@@ -153,7 +153,7 @@ def test_wrong_files(run: Run, tmp_path: Path) -> None:
     odd.write_bytes(b'title = "\xe9"')
     assert "the file: is not UTF-8" in run("check", odd, H1).err
     assert "the file: is a folder" in run("check", CRLM, tmp_path).err
-    assert "the file: cannot be read" in run("check", tmp_path, H1).err
+    assert f"{tmp_path}: is a directory" in run("check", tmp_path, H1).err
     assert "the file: does not exist" in run("check", CRLM, tmp_path / "none.csv").err
 
 
