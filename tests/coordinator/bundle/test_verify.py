@@ -8,6 +8,7 @@ from coordinator.bundle.plain import BundleError
 from coordinator.bundle.reader import open_bundle
 from coordinator.verify import Verdict, verify
 from protocol.canonical import canonical_json
+from protocol.ids import SiteId
 from protocol.run import Played, play
 from tests.coordinator.bundle.made import (
     Members,
@@ -72,7 +73,7 @@ def test_the_coordinator_cannot_change_what_others_signed(
     tmp_path: Path, members: Members, played: Played
 ) -> None:
     """Even with its own key: plan, keys, questions, results, vectors and sums hang together."""
-    fixed = (names.OPENED, names.KEYS, names.total(3), names.vector(3, played.sites[1]))
+    fixed = (names.OPENED, names.KEYS, names.total(3), names.vector(3, SiteId(played.sites[1])))
     signed = [name for name in members if name.startswith("trips/")]
     for name in (*fixed, *signed):
         body = members[name]
@@ -83,7 +84,7 @@ def test_the_coordinator_cannot_change_what_others_signed(
 
 
 def test_two_vectors_that_change_places(tmp_path: Path, members: Members, played: Played) -> None:
-    one, other = (names.vector(3, site) for site in played.sites[:2])
+    one, other = (names.vector(3, SiteId(site)) for site in played.sites[:2])
     swapped = {**members, one: members[other], other: members[one]}
     assert fault_of(tmp_path, swapped).startswith(one)
     assert "not signed by" in fault_of(tmp_path, sealed(swapped, ctx_of(played)))
