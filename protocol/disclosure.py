@@ -170,16 +170,29 @@ def check_hospital(plan: Plan, cohort: Cohort) -> None:
     DisclosureError
         Naming the rule; it does not say how many there are.
     """
-    demands, profile = rules(plan), plan.disclosure.profile
+    asked = f"`{plan.disclosure.profile}`"
+    require_patients(plan, cohort, rules(plan), asked, asked)
+
+
+def require_patients(
+    plan: Plan, cohort: Cohort, demands: Rules, patients_by: str, arm_by: str
+) -> None:
+    """Refuse a hospital as `check_hospital` does, by rules that `patients_by`, `arm_by` asked for.
+
+    Raises
+    ------
+    DisclosureError
+        Naming the rule and who asked for it; it does not say how many there are.
+    """
     treated = int(cohort.arm.sum())
     arms = (cohort.size - treated, treated)
     if cohort.size < demands.site_patients:
         raise DisclosureError(
-            f"{cohort.site}: fewer than {demands.site_patients} patients (rule S1, `{profile}`)"
+            f"{cohort.site}: fewer than {demands.site_patients} patients (rule S1, {patients_by})"
         )
     if any(0 < arm < demands.site_arm for arm in arms):
         raise DisclosureError(
-            f"{cohort.site}: an arm under {demands.site_arm} patients (rule S1, `{profile}`)"
+            f"{cohort.site}: an arm under {demands.site_arm} patients (rule S1, {arm_by})"
         )
     if cohort.size > plan.disclosure.max_patients_per_hospital:
         raise DisclosureError(
