@@ -30,12 +30,14 @@ _LOADED = [
     "riskset.plan_cli",
     "riskset.roster_cli",
     "riskset.run_cli",
+    "scipy.stats",
     "site_node.cli",
     "site_node.doctor.examine",
     "site_node.joining",
     "site_node.node_cli",
     "site_node.serving",
     "site_node.upkeep",
+    "sklearn.linear_model",
 ]
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(_LOADED)

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -118,7 +119,7 @@ class World:
                 before, found, answer = line.partition(prompt)
                 if found:
                     asked = f"{before}{prompt}".strip()
-                    screen.wait(lambda text, asked=asked: asked in text)
+                    screen.wait(partial(contains, asked))
                     screen.type(f"{self.memory.put(answer)}\n")
         return shown
 
@@ -128,6 +129,10 @@ class World:
             screen.interrupt()
         statuses = {place: screen.end() for place, screen in self.serving.items()}
         assert set(statuses.values()) <= {0}, statuses
+
+
+def contains(part: str, text: str) -> bool:
+    return part in text
 
 
 def _until(screen: Screen, memory: Memory, shown: tuple[str, ...], *, whole: bool) -> None:
