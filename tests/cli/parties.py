@@ -80,7 +80,14 @@ class Centre:
 
 def founded(folder: Path) -> tuple[Path, Path, str]:
     """Found a centre: its settings, its authority's folder, its words."""
-    where = ["--host", "localhost", "--authority", folder / "keys", "--format", "json"]
+    where: list[str | Path] = [
+        "--host",
+        "localhost",
+        "--authority",
+        folder / "keys",
+        "--format",
+        "json",
+    ]
     made = typed("riskset", "init", folder / "centre", "--name", "Trial", *where).json
     config = Path(made["config"])
     text = config.read_text("utf-8").replace("0.0.0.0:8443", "127.0.0.1:0")
@@ -122,5 +129,12 @@ def node(folder: Path, site: str) -> Path:
 
 def join(centre: Centre, config: Path, code: str, words: str | None = None) -> Said:
     """Join by an invitation; the words are the right ones unless others are given."""
-    said = ["--words", words or centre.words, "--config", config, "--format", "json"]
+    said: list[str | Path] = [
+        "--words",
+        words or centre.words,
+        "--config",
+        config,
+        "--format",
+        "json",
+    ]
     return typed("riskset-site", "join", centre.address, "--invite", code, *said)

@@ -36,7 +36,7 @@ def test_a_centre_is_founded_once(tmp_path: Path) -> None:
     config, authority, words = founded(tmp_path)
     assert len(words.split("-")) == 6
     before = {path: path.read_bytes() for path in [*config.parent.iterdir(), *authority.iterdir()]}
-    where = ["--host", "localhost", "--authority", authority]
+    where: list[str | Path] = ["--host", "localhost", "--authority", authority]
     again = typed("riskset", "init", config.parent, "--name", "Trial", *where)
     assert again.status == Exit.USAGE
     assert "is there already" in again.err
@@ -44,7 +44,14 @@ def test_a_centre_is_founded_once(tmp_path: Path) -> None:
 
 
 def test_the_authority_may_not_lie_inside_the_centre(tmp_path: Path) -> None:
-    where = ["--host", "localhost", "--authority", tmp_path / "c" / "keys", "--format", "json"]
+    where: list[str | Path] = [
+        "--host",
+        "localhost",
+        "--authority",
+        tmp_path / "c" / "keys",
+        "--format",
+        "json",
+    ]
     said = typed("riskset", "init", tmp_path / "c", "--name", "Trial", *where)
     assert (said.status, said.code) == (Exit.USAGE, "founding")
     assert not (tmp_path / "c").exists()
@@ -98,7 +105,7 @@ def in_force(centre: Centre) -> Centre:
     assert (draft["version"], [one["id"] for one in draft["sites"]]) == (1, list(SITES))
     key = centre.authority / "authority-1.key"
     federation = centre.config.parent / "federation.json"
-    elsewhere = ["--key", key, "--federation", federation, "--format", "json"]
+    elsewhere: list[str | Path] = ["--key", key, "--federation", federation, "--format", "json"]
     signed = typed("riskset", "roster", "sign-file", draft["file"], *elsewhere).json
     assert not signed["in_force"], "a file alone binds nobody"
     published = centre.type("roster", "publish", "ablation", draft["file"], "--format", "json")
@@ -160,7 +167,14 @@ def test_the_journal_is_copied_and_never_overwritten(in_force: Centre, tmp_path:
 def test_a_certificate_is_renewed(tmp_path: Path) -> None:
     config, authority, _ = founded(tmp_path)
     before = (config.parent / "server.pem").read_bytes()
-    named = ["--host", "a.example.org", "--host", "b.example.org", "--authority", authority]
+    named: list[str | Path] = [
+        "--host",
+        "a.example.org",
+        "--host",
+        "b.example.org",
+        "--authority",
+        authority,
+    ]
     told = typed("riskset", "renew", *named, "--config", config, "--format", "json").json
     assert told["hosts"] == ["a.example.org", "b.example.org"]
     assert (config.parent / "server.pem").read_bytes() != before

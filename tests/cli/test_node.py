@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from protocol.errors import Exit
+from protocol.ids import SiteId
 from riskset.synthetic import frozen
 from site_node.config import read_config
 from tests.cli.parties import Centre, Said, join, node, serving, typed
@@ -81,7 +82,7 @@ def test_words_are_confirmed_at_a_terminal_or_not_at_all(centre: Centre, config:
 
 
 def test_a_code_may_come_from_another_program(centre: Centre, config: Path) -> None:
-    known = ["--invite", "-", "--words", centre.words, "--config", config]
+    known: list[str | Path] = ["--invite", "-", "--words", centre.words, "--config", config]
     said = typed("riskset-site", "join", centre.address, *known, keys=f"{centre.invite('lyon')}\n")
     assert said.status == 0
     assert "Joined Trial." in said.out
@@ -104,7 +105,7 @@ def test_a_plan_is_allowed_and_words_are_pinned_once(config: Path) -> None:
     assert at(config, "pin", "basel", WORDS).json["site"] == "basel"
     settings = read_config(config)
     assert [plan.digest.hex() for plan in settings.plans] == [digest]
-    assert settings.known_sites["basel"] == WORDS
+    assert settings.known_sites[SiteId("basel")] == WORDS
     for again in (["allow", PLAN], ["pin", "basel", WORDS], ["pin", "torino", "too few"]):
         before = config.read_bytes()
         said = at(config, *again)
