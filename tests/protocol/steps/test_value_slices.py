@@ -14,14 +14,24 @@ from protocol.parts.order import c_statistic, order_statistics, type_seven
 from protocol.parts.propensity import Scores
 from protocol.plan.model import Plan
 from protocol.steps.describe import Describe
-from protocol.steps.fifths import FIFTHS, Fifth, MarginalMean, Stratified
+from protocol.steps.fifths import FIFTHS, Fifth, MarginalMean, Stratified, StratumSizes
+from protocol.steps.population import Complete, Filtered
 from protocol.steps.value_slices import (
     Logit,
     ValueSlices,
     as_ordered,
     from_ordered,
 )
-from tests.federation.cohorts import ask, clinics, cohort, run_through, small_plan, walk
+from tests.federation.cohorts import (
+    ask,
+    clinics,
+    cohort,
+    pool,
+    run_through,
+    small_plan,
+    spread,
+    walk,
+)
 
 PLAN = small_plan()
 SCORES = walk(PLAN, clinics()).findings.scores
@@ -133,3 +143,18 @@ def test_marginal_mean_weights_spread_each_arm_as_all_patients() -> None:
             there = site.arm[found.model.rows(site)] == arm
             np.add.at(by_fifth, found.stratum(site)[there], own[there])
         assert by_fifth == pytest.approx([32.0] * 5)
+
+
+def test_stratum_sizes_split() -> None:
+    """However patients are spread over hospitals, strata and patterns have the same patients."""
+    found, matters = strata(), (Complete(PLAN), Filtered(PLAN, PLAN.populations[0]))
+    step = StratumSizes(PLAN, found, matters, (1, 3))
+    whole = pool(clinics())
+    apart = ask(step, clinics())
+    np.testing.assert_array_equal(apart.counts, ask(step, [whole]).counts)
+    np.testing.assert_array_equal(apart.counts, ask(step, spread(whole, 7, seed=4)).counts)
+    assert apart.sizes == tuple(
+        ask(Describe(PLAN, Fifth(found, k)), clinics()).patients for k in range(FIFTHS)
+    )
+    assert apart.hospitals == (4,) * FIFTHS
+    assert ask(step, [whole]).hospitals == (1,) * FIFTHS
