@@ -152,14 +152,21 @@ class Judged:
                 return f"the numbers would speak of a few patients: zeros leave ({self.rule})"
 
 
-def judge(demands: Rules, step: str, layout: Layout, release: Release) -> tuple[Judged, ...]:
+def judge(
+    demands: Rules, step: str, layout: Layout, release: Release, patients: int
+) -> tuple[Judged, ...]:
     """Hold the numbers of one release against the rules, field by field. Run by a hospital.
+
+    `patients` are all that stand behind the release, where it counts nobody itself.
 
     The floors are on sums over all hospitals, so a smaller group at one of them is for a person
     to look at. What a step itself held back (S4) does not leave.
     """
     held_back = "refused" in release and int(np.asarray(release["refused"]).sum()) > 0
-    return tuple(_judged(demands, step, field, release, held_back) for field in layout.fields)
+    return tuple(
+        _judged(demands, step, field, _groups(field, release, patients), held_back=held_back)
+        for field in layout.fields
+    )
 
 
 def verdict_of(found: tuple[Judged, ...]) -> Verdict:
@@ -191,8 +198,9 @@ def floor_of(demands: Rules, step: str, field: str) -> tuple[str, int]:
     return max(found, key=lambda one: one[1])
 
 
-def _judged(demands: Rules, step: str, field: Field, release: Release, held_back: bool) -> Judged:
-    groups = _groups(field, release)
+def _judged(
+    demands: Rules, step: str, field: Field, groups: NDArray[np.int64], *, held_back: bool
+) -> Judged:
     smallest = int(groups.min()) if len(groups) else None
     if held_back and field.unit != "hospitals":
         return Judged(field.name, Verdict.BLOCK, "rule S4", smallest, 0, 0)
@@ -203,11 +211,11 @@ def _judged(demands: Rules, step: str, field: Field, release: Release, held_back
     )
 
 
-def _groups(field: Field, release: Release) -> NDArray[np.int64]:
+def _groups(field: Field, release: Release, patients: int) -> NDArray[np.int64]:
     """Count the patients behind the numbers of a field; zeros are nobody's.
 
     A count of patients counts them itself. Behind sums stand those whom the release counts as
-    having a value, else as members, else whoever it counts.
+    having a value, else as members, else whoever it counts, else all of `patients`.
     """
     if field.kind == "count":
         counted = [field.name] if field.unit == "patients" else []
@@ -215,6 +223,8 @@ def _groups(field: Field, release: Release) -> NDArray[np.int64]:
         named = [name for name in ("known", "patients", "members") if name in release]
         counts = [n for n, values in release.items() if np.asarray(values).dtype.kind in "iu"]
         counted = named[:1] or [n for n in counts if n not in ("hospital", "hospitals", "refused")]
+        if not counted:
+            return np.array([patients] if patients else [], dtype=np.int64)
     flat = [np.asarray(release[name], dtype=np.int64).ravel() for name in counted]
     found = np.concatenate(flat) if flat else np.empty(0, dtype=np.int64)
     return found[found > 0]

@@ -38,10 +38,7 @@ class Forecast:
 
 def forecast(plan: Plan, draw: Generator) -> Forecast:
     """Play the plan on patients drawn from its dictionary."""
-    demands = rules(plan)
-    # Enough that sums stratified by hospital, and hospitals' own fits, are asked for too (rule S7).
-    enough = max(demands.strata_hospitals, demands.fit_hospitals)
-    hospitals = max(plan.disclosure.min_sites, demands.min_sites, enough)
+    demands, hospitals = rules(plan), hospitals_of(plan)
     expected = (plan.disclosure.expected_comparator, plan.disclosure.expected_treated)
     shrink = min(1.0, MOST_PATIENTS / sum(expected))
     floor = max(demands.site_patients, 2 * demands.site_arm, 4)
@@ -49,6 +46,13 @@ def forecast(plan: Plan, draw: Generator) -> Forecast:
     cohorts = [_hospital(plan, k, (wanted[0], wanted[1]), draw) for k in range(hospitals)]
     played = play(plan, cohorts, digest("forecast", str(draw.integers(2**62))))
     return Forecast(played.asked, sum(cohort.size for cohort in cohorts), hospitals)
+
+
+def hospitals_of(plan: Plan) -> int:
+    """Make up enough hospitals that sums stratified by hospital are asked for too (rule S7)."""
+    demands = rules(plan)
+    enough = max(demands.strata_hospitals, demands.fit_hospitals)
+    return max(plan.disclosure.min_sites, demands.min_sites, enough)
 
 
 def _hospital(plan: Plan, number: int, wanted: tuple[int, int], draw: Generator) -> Cohort:

@@ -10,14 +10,13 @@ import typer
 
 from protocol.canonical import Json
 from protocol.errors import Exit, FederationError, Problem, ProblemsError
-from protocol.forecast import forecast
+from protocol.leaves import leaves
 from protocol.plan.check import warnings
 from protocol.plan.digest import plan_digest
-from protocol.plan.explain import Leaving, Section, explain, leaving_table
+from protocol.plan.explain import Section, explain
 from protocol.plan.model import Plan
 from protocol.plan.schema import schema_text
 from protocol.plan.words import handle
-from protocol.results.fold import leaving
 from riskset.plans import EDITOR_SCHEMA, Builtin, read_builtin, read_schema
 from riskset.terminal import (
     Commands,
@@ -125,7 +124,7 @@ def check(path: PlanPath, output: FormatOption = Format.TEXT) -> None:
 def explain_plan(path: PlanPath, output: FormatOption = Format.TEXT) -> None:
     """Say a plan in plain sentences, for reviewers and statisticians."""
     plan = read_plan_file(path)
-    sections = [*explain(plan), leaves(plan)]
+    sections = [*explain(plan), leaves(plan, np.random.default_rng(FORECAST_SEED))]
     if output is Format.JSON:
         said = [asdict(section) for section in sections]
         print_json({"schema": "riskset:plan-explain/1", **_name(plan), "sections": said})
@@ -144,35 +143,6 @@ def schema(
     """Print the JSON Schema of plans; both formats are JSON."""
     del output
     typer.echo(schema_text(editor), nl=False)
-
-
-def leaves(plan: Plan) -> Section:
-    """Foretell what will leave each hospital, on patients drawn from the plan's dictionary."""
-    foretold = forecast(plan, np.random.default_rng(FORECAST_SEED))
-    found = [leaving(asked) for asked in foretold.asked]
-    rows = [
-        Leaving(
-            one.trip,
-            one.step,
-            one.what,
-            one.numbers,
-            one.bytes,
-            not one.about,
-        )
-        for one in found
-    ]
-    trips = max(row.trip for row in rows)
-    sentences = (
-        f"About {trips} trips. In each, every hospital sends the numbers below, masked: they open "
-        "only in the sum over all hospitals. With each go check numbers, masked too, one of which "
-        "counts the patients behind it; they are in the bytes.",
-        "In the clear go a fresh public key, signatures, a seal over the extract, and this "
-        "hospital's random share of the public coin where patients are matched by lot.",
-        f"Foretold by playing the plan on {foretold.patients} made-up patients in "
-        f"{foretold.hospitals} hospitals, drawn from the dictionary. Sizes marked 'about' and the "
-        "number of trips depend on totals.",
-    )
-    return Section("What will leave each hospital", sentences, leaving_table(rows))
 
 
 def _name(plan: Plan) -> dict[str, Json]:

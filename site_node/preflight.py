@@ -116,7 +116,7 @@ def as_text(found: Preflight, *, rows: bool) -> str:
         parts.append(table(("In the study", "patients"), found.arms))
         if found.small:
             parts += _small(found.plan, found.small)
-        parts += _quick_look(found.plan, found.cohort)
+        parts += quick_look(found.plan, found.cohort)
     return "\n\n".join(parts)
 
 
@@ -169,7 +169,7 @@ def _row_list(violation: Violation, rows: bool) -> tuple[str, ...]:
     return (", ".join(map(str, violation.rows)),) if rows else ()
 
 
-def _quick_look(plan: Plan, cohort: Cohort) -> Iterator[str]:
+def quick_look(plan: Plan, cohort: Cohort) -> Iterator[str]:
     """Write the hospital's own Kaplan-Meier survival at the landmarks, arm by arm.
 
     Endpoints with competing causes are left out: this estimator would treat those as censorings.

@@ -83,8 +83,8 @@ def test_tightening_never_lets_a_release_through(
     order, plan = list(Verdict), plan_of(profile)
     loose = site_rules(plan, first)
     for step in ("describe/1", "level-sizes/1", "atoms/1"):
-        before = verdict_of(judge(loose, step, LAYOUT, released(known)))
-        after = verdict_of(judge(strictest(loose, second), step, LAYOUT, released(known)))
+        before = verdict_of(judge(loose, step, LAYOUT, released(known), 99))
+        after = verdict_of(judge(strictest(loose, second), step, LAYOUT, released(known), 99))
         assert order.index(after) >= order.index(before)
 
 
@@ -138,7 +138,7 @@ def test_refusals_name_the_rule_and_who_asked() -> None:
 
 def test_smallest_groups_by_hand() -> None:
     rules = site_rules(plan_of("exact"), Tighter())
-    known, total, hospitals = judge(rules, "describe/1", LAYOUT, released([0, 3, 12]))
+    known, total, hospitals = judge(rules, "describe/1", LAYOUT, released([0, 3, 12]), 99)
     # Zeros are nobody's; behind the sums stand those who have a value.
     assert (known.smallest, known.verdict, known.small) == (3, Verdict.REVIEW, 1)
     assert (total.smallest, total.rule, total.floor) == (3, "publication", 5)
@@ -156,11 +156,11 @@ def test_what_a_step_held_back_is_blocked() -> None:
     )
     sums = {"patients": np.array([40, 40]), "refused": np.array(1), "score": np.zeros(2)}
     rules = site_rules(plan_of("exact"), Tighter())
-    found = judge(rules, "score/1", layout, sums)
+    found = judge(rules, "score/1", layout, sums, 80)
     assert verdict_of(found) is Verdict.BLOCK
     assert "rule S4" in found[2].why
     sums["refused"] = np.array(0)
-    assert verdict_of(judge(rules, "score/1", layout, sums)) is Verdict.PASS
+    assert verdict_of(judge(rules, "score/1", layout, sums, 80)) is Verdict.PASS
 
 
 def test_groups_of_three_to_nine_are_named() -> None:
