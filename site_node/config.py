@@ -74,6 +74,19 @@ class Coordinator(_Table):
     )
 
 
+class Flower(_Table):
+    """A Flower federation that carries the coordinator's requests."""
+
+    superlink: Annotated[str, AfterValidator(_address)] = Field(
+        description="Name and port of the SuperLink, or of the proxy in front of it."
+    )
+    ca: str | None = Field(
+        default=None,
+        description="A file of the authority that signed the SuperLink's certificate; default: the "
+        "federation's own.",
+    )
+
+
 class Data(_Table):
     """Where the patients' rows are."""
 
@@ -136,6 +149,11 @@ class SiteFile(_Table):
         default="state", description="The folder of keys and ledger, for the node alone."
     )
     coordinator: Coordinator
+    carrier: Literal["grpc", "flower"] = Field(
+        default="grpc",
+        description="What carries requests: the coordinator's own port, or a Flower federation.",
+    )
+    flower: Flower | None = None
     data: Data
     plans: Annotated[tuple[ApprovedPlan, ...], Field(strict=False)] = ()
     known_sites: Annotated[tuple[KnownSite, ...], Field(strict=False)] = ()
@@ -157,6 +175,7 @@ class PlanFiles:
 class SiteConfig:
     """A node's settings. Paths are whole; `known_sites` gives six words by hospital.
 
+    `superlink` is set where Flower carries requests.
     `extract` and `mapping` are the hospital's own where a plan names none.
     """
 
@@ -174,6 +193,8 @@ class SiteConfig:
     min_known_sites: int = 2
     max_runs: int = 20
     message_mb: int = 256
+    superlink: str | None = None
+    superlink_ca: Path | None = None
     log_file: Path | None = None
     log_level: Level = Level.INFO
 
@@ -193,7 +214,7 @@ def read_config(path: Path) -> SiteConfig:
         said = SiteFile.model_validate(table)
     except ValidationError as error:
         raise ProblemsError(subject, [_problem(e) for e in error.errors()]) from None
-    if problems := [*_twice(said)]:
+    if problems := [*_twice(said), *_without_superlink(said)]:
         raise ProblemsError(subject, problems)
     return _settings(said, path.absolute().parent)
 
@@ -266,6 +287,8 @@ def _settings(said: SiteFile, here: Path) -> SiteConfig:
         extract=there(said.data.extract),
         mapping=mapping(said.data.mapping),
         **said.limits.model_dump(),
+        superlink=said.flower.superlink if said.flower and said.carrier == "flower" else None,
+        superlink_ca=mapping(said.flower.ca) if said.flower else None,
         log_file=mapping(said.log.file),
         log_level=Level[said.log.level.upper()],
     )
@@ -288,6 +311,12 @@ def _twice(said: SiteFile) -> list[Problem]:
         rule = "is the hospital itself"
         problems.append(Problem("known_sites", rule, "name other hospitals only"))
     return problems
+
+
+def _without_superlink(said: SiteFile) -> list[Problem]:
+    if said.carrier == "flower" and said.flower is None:
+        return [Problem("flower", "is missing, and carrier is flower", "name [flower] superlink")]
+    return []
 
 
 def _problem(error: Any) -> Problem:
@@ -314,6 +343,7 @@ def _keys(table: tuple[str | int, ...]) -> list[str]:
     """List the keys of the table at a place."""
     models: Mapping[str, type[_Table]] = {
         "coordinator": Coordinator,
+        "flower": Flower,
         "data": Data,
         "plans": ApprovedPlan,
         "known_sites": KnownSite,

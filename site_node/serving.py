@@ -5,15 +5,17 @@ Everything is checked before anything is dialled, and all that was opened is clo
 
 import os
 import signal
+import ssl
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from threading import Event as Flag
 from threading import Thread
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from protocol.errors import FederationError
 from protocol.governance.federation import coordinator_key
@@ -25,7 +27,7 @@ from site_node.config import SiteConfig, read_config
 from site_node.data.snapshot import load_snapshots
 from site_node.doctor.handshake import Trust, certificates_pem
 from site_node.doctor.way import way_of
-from site_node.folder import StateFolder, UnavailableError, state_folder
+from site_node.folder import StateFolder, UnavailableError, state_folder, write_private
 from site_node.ledger import Ledger, utc_now
 from site_node.logs import Event, Level, Log
 from site_node.node import Node, read_federation
@@ -36,13 +38,25 @@ TIDY_SECONDS = 3600.0
 """How often runs whose time is over are looked for while nobody asks anything."""
 
 
+class Carrying(Protocol):
+    """Brings requests to a node and its answers back, until it is stopped."""
+
+    def serve(self) -> None:
+        """Serve until `stop`."""
+        ...
+
+    def stop(self) -> None:
+        """End `serve` soon. May be called by a signal's handler, and twice."""
+        ...
+
+
 @dataclass(frozen=True)
 class Serving:
     """A node that is ready, and its way to the coordinator."""
 
     config: SiteConfig
     node: Node
-    carrier: SiteCarrier
+    carrier: Carrying
     log: Log
 
     def run(self) -> None:
@@ -94,19 +108,74 @@ def prepared(
         ledger = stack.enter_context(closing(Ledger.open(folder.ledger, folder.head)))
         data = load_snapshots(config, folder.seed(folder.secret))
         node = Node(config, folder, ledger, data, now=utc_now, random=os.urandom, at=at, log=log)
-        further = certificates_pem(_bytes(config.ca)) if config.ca else ""
-        carrier = SiteCarrier(
-            way_of(config),
-            Trust(federation.ca_certificate, further),
-            lambda: credentials(config, folder, ledger),
-            node.handle,
-            tell=_telling(log, tell),
-            at=at,
-            now=utc_now,
-            message_bytes=config.message_mb << 20,
-            greet=node.greet,
-        )
+        me = partial(credentials, config, folder, ledger)
+        open_carrier = _over_flower if config.superlink else _over_grpc
+        carrier = open_carrier(config, folder, me, node, _telling(log, tell), at)
         yield Serving(config, node, carrier, log)
+
+
+def _over_grpc(
+    config: SiteConfig,
+    folder: StateFolder,
+    me: Callable[[], Credentials],
+    node: Node,
+    tell: Tell,
+    at: Callable[[Point], None],
+) -> Carrying:
+    further = certificates_pem(_bytes(config.ca)) if config.ca else ""
+    return SiteCarrier(
+        way_of(config),
+        Trust(read_federation(folder).ca_certificate, further),
+        me,
+        node.handle,
+        tell=tell,
+        at=at,
+        now=utc_now,
+        message_bytes=config.message_mb << 20,
+    )
+
+
+def _over_flower(
+    config: SiteConfig,
+    folder: StateFolder,
+    me: Callable[[], Credentials],
+    node: Node,
+    tell: Tell,
+    at: Callable[[Point], None],
+) -> Carrying:
+    # Flower takes seconds to load, which others need not wait for.
+    from site_node.carriers.flower.carrier import FlowerSiteCarrier  # noqa: PLC0415
+    from site_node.carriers.flower.link import SuperLink  # noqa: PLC0415
+
+    authority = read_federation(folder).ca_certificate
+    ca = _bytes(config.superlink_ca).decode() if config.superlink_ca else _pem(authority)
+    link = SuperLink(config.superlink or "", ca, flower_key(folder), config.proxy)
+    message_bytes = config.message_mb << 20
+    return FlowerSiteCarrier(link, me, node.handle, tell=tell, at=at, message_bytes=message_bytes)
+
+
+def flower_key(folder: StateFolder) -> bytes:
+    """Read the key by which a SuperLink knows this node (PEM), or make one.
+
+    Its public half lies beside it as `flower.pub`, for the SuperLink's operator.
+
+    Raises
+    ------
+    UnavailableError
+        If the disk refuses.
+    """
+    from site_node.carriers.flower.link import new_key, public_of  # noqa: PLC0415
+
+    path = folder.path / "flower.key"
+    if not path.exists():
+        key = new_key()
+        write_private(path.with_suffix(".pub"), public_of(key))
+        write_private(path, key)
+    return _bytes(path)
+
+
+def _pem(certificate: bytes) -> str:
+    return ssl.DER_cert_to_PEM_cert(certificate)
 
 
 def credentials(config: SiteConfig, folder: StateFolder, ledger: Ledger) -> Credentials:
@@ -151,7 +220,7 @@ def _bytes(path: Path) -> bytes:
     except OSError as error:
         raise UnavailableError(
             f"{path}: {(error.strerror or 'cannot be read').lower()}",
-            "name the file of certificates under [coordinator] ca, or leave the key out",
+            "name the file of certificates under ca, or leave the key out",
         ) from None
 
 
