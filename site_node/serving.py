@@ -103,46 +103,42 @@ def prepared(
     load_libraries()
     with ExitStack() as stack:
         folder = stack.enter_context(state_folder(config.state))
-        federation = read_federation(folder)
+        read_federation(folder)  # before anything is opened, if it is not there
         log = Log(stack.enter_context(_stream(config)), utc_now, config.log_level)
         ledger = stack.enter_context(closing(Ledger.open(folder.ledger, folder.head)))
         data = load_snapshots(config, folder.seed(folder.secret))
         node = Node(config, folder, ledger, data, now=utc_now, random=os.urandom, at=at, log=log)
         me = partial(credentials, config, folder, ledger)
         open_carrier = _over_flower if config.superlink else _over_grpc
-        carrier = open_carrier(config, folder, me, node, _telling(log, tell), at)
+        carrier = open_carrier(config, folder, _End(me, node, _telling(log, tell), at))
         yield Serving(config, node, carrier, log)
 
 
-def _over_grpc(
-    config: SiteConfig,
-    folder: StateFolder,
-    me: Callable[[], Credentials],
-    node: Node,
-    tell: Tell,
-    at: Callable[[Point], None],
-) -> Carrying:
+@dataclass(frozen=True)
+class _End:
+    """What every carrier is given of the node: who dials, who answers, who hears of it."""
+
+    me: Callable[[], Credentials]
+    node: Node
+    tell: Tell
+    at: Callable[[Point], None]
+
+
+def _over_grpc(config: SiteConfig, folder: StateFolder, end: _End) -> Carrying:
     further = certificates_pem(_bytes(config.ca)) if config.ca else ""
     return SiteCarrier(
         way_of(config),
         Trust(read_federation(folder).ca_certificate, further),
-        me,
-        node.handle,
-        tell=tell,
-        at=at,
+        end.me,
+        end.node.handle,
+        tell=end.tell,
+        at=end.at,
         now=utc_now,
         message_bytes=config.message_mb << 20,
     )
 
 
-def _over_flower(
-    config: SiteConfig,
-    folder: StateFolder,
-    me: Callable[[], Credentials],
-    node: Node,
-    tell: Tell,
-    at: Callable[[Point], None],
-) -> Carrying:
+def _over_flower(config: SiteConfig, folder: StateFolder, end: _End) -> Carrying:
     # Flower takes seconds to load, which others need not wait for.
     from site_node.carriers.flower.carrier import FlowerSiteCarrier  # noqa: PLC0415
     from site_node.carriers.flower.link import SuperLink  # noqa: PLC0415
@@ -150,8 +146,14 @@ def _over_flower(
     authority = read_federation(folder).ca_certificate
     ca = _bytes(config.superlink_ca).decode() if config.superlink_ca else _pem(authority)
     link = SuperLink(config.superlink or "", ca, flower_key(folder), config.proxy)
-    message_bytes = config.message_mb << 20
-    return FlowerSiteCarrier(link, me, node.handle, tell=tell, at=at, message_bytes=message_bytes)
+    return FlowerSiteCarrier(
+        link,
+        end.me,
+        end.node.handle,
+        tell=end.tell,
+        at=end.at,
+        message_bytes=config.message_mb << 20,
+    )
 
 
 def flower_key(folder: StateFolder) -> bytes:
