@@ -95,7 +95,7 @@ def _restricted(step: RiskTableStep, fixed: Effects, sum_w2: float) -> Play[Rand
 
 def further_tests(step: RiskTableStep) -> Play[None]:
     """Ask the log-rank test's relatives, stratified by hospital."""
-    yield from tell(StratifiedFamily(step))
+    yield from tell(StratifiedFamily(step, step.endpoint.further_tests))
 
 
 def common_odds(step: StratifiedOutcome) -> Play[None]:

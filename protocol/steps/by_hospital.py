@@ -70,11 +70,15 @@ class HospitalCount(Silent):
 
 @dataclass(frozen=True)
 class StratifiedFamily(Silent):
-    """The log-rank test and its weighted relatives, with risk sets of each hospital's own."""
+    """Relatives of the log-rank test, with risk sets of each hospital's own.
+
+    `tests` are names of `FAMILY`: those that the plan wants, and no other leaves.
+    """
 
     name: ClassVar[str] = "stratified-family/1"
     partners_only: ClassVar[bool] = True
     table: RiskTableStep
+    tests: tuple[str, ...]
 
     def key(self) -> Key:
         """One family for each risk table."""
@@ -87,15 +91,15 @@ class StratifiedFamily(Silent):
         words = "observed and expected events by arm, weighted"
         return Layout(
             (
-                real("events", (len(FAMILY), 4), words, most * weight, "events"),
-                real("variance", (len(FAMILY),), "variance of O - E", most * weight * weight),
+                real("events", (len(self.tests), 4), words, most * weight, "events"),
+                real("variance", (len(self.tests),), "variance of O - E", most * weight * weight),
             )
         )
 
     def local(self, cohort: Cohort) -> Release:
         """Test this hospital's own table by every weight. Run by a hospital."""
         table = self.table.own_table(cohort).compact()
-        own = [log_rank(table, weighting=weigh) for weigh in FAMILY.values()]
+        own = [log_rank(table, weighting=FAMILY[name]) for name in self.tests]
         return {
             "events": np.array([(*t.observed, *t.expected) for t in own]) / self._scales[:, None],
             "variance": np.array([test.variance for test in own]) / (self._scales * self._scales),
@@ -105,7 +109,7 @@ class StratifiedFamily(Silent):
         """Name the tests. Run by everyone."""
         events = opened.sums["events"] * self._scales[:, None]
         variances = opened.sums["variance"] * (self._scales * self._scales)
-        found = zip(FAMILY, events.tolist(), variances.tolist(), strict=True)
+        found = zip(self.tests, events.tolist(), variances.tolist(), strict=True)
         return {
             name: LogRank((o0, o1), (e0, e1), variance)
             for name, (o0, o1, e0, e1), variance in found
@@ -117,7 +121,7 @@ class StratifiedFamily(Silent):
         expected = self.table.plan.disclosure
         n = float(expected.expected_treated + expected.expected_comparator)
         by_name = {"gehan": n, "tarone-ware": math.sqrt(n)}
-        return np.array([by_name.get(name, 1.0) for name in FAMILY])
+        return np.array([by_name.get(name, 1.0) for name in self.tests])
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ Answers = Iterator[tuple[str, Any]]
 MOST_LEFT_OUT = 7
 """Hospitals beyond which R's script leaves none of them out."""
 FEWEST_EFFECTS = 3
+EARLY = "fleming-harrington-1-0"
+"""What R calls rho = 1."""
 
 
 def by_hospital(terms: Terms, played: Played, bench: Bench, ending: Ending) -> Answers:
@@ -40,8 +42,8 @@ def by_hospital(terms: Terms, played: Played, bench: Bench, ending: Ending) -> A
     table = bench.ask(step).table
     if min(table.patients) == 0:
         return
-    family = bench.ask(StratifiedFamily(step))
-    yield from comparison(f"{name}survdiff.rho1.strata_site", family["fleming-harrington-1-0"])
+    family = bench.ask(StratifiedFamily(step, (EARLY,)))
+    yield from comparison(f"{name}survdiff.rho1.strata_site", family[EARLY])
     yield from _clustered(name, bench, step, table)
     with suppress(NotEstimable):
         yield f"{name}cox.exact", solution_numbers(fit_exact(table), table)

@@ -38,7 +38,7 @@ SURVEY = RiskTableStep(PLAN, RELAPSE, Filtered(PLAN, PLAN.populations[0]))
 @settings(max_examples=15, deadline=None)
 @given(federations())
 def test_the_family_adds_the_hospitals_tests(sites: list[Cohort]) -> None:
-    found = ask(StratifiedFamily(TABLE), sites)
+    found = ask(StratifiedFamily(TABLE, tuple(FAMILY)), sites)
     own = [ask(TABLE, [site]).table.compact() for site in sites]
     for name, weigh in FAMILY.items():
         tests = [log_rank(table, weighting=weigh) for table in own]
@@ -47,13 +47,19 @@ def test_the_family_adds_the_hospitals_tests(sites: list[Cohort]) -> None:
         assert found[name].variance == pytest.approx(sum(t.variance for t in tests), abs=1e-9)
         difference = sum(t.difference for t in tests)
         assert found[name].difference == pytest.approx(difference, abs=1e-9)
-    single = ask(StratifiedFamily(TABLE), sites[:1])["gehan"]
+    single = ask(StratifiedFamily(TABLE, tuple(FAMILY)), sites[:1])["gehan"]
     assert single.variance == pytest.approx(log_rank(own[0], weighting=FAMILY["gehan"]).variance)
+
+
+def test_no_test_leaves_that_the_plan_does_not_name() -> None:
+    few = StratifiedFamily(TABLE, ("gehan",))
+    assert few.layout().numbers == 5
+    assert list(ask(few, clinics())) == ["gehan"]
 
 
 def test_weights_of_the_family_are_each_hospitals_own() -> None:
     """With one curve over all hospitals for the weights, rho = 1 would be another test."""
-    found = ask(StratifiedFamily(TABLE), clinics())["fleming-harrington-1-0"]
+    found = ask(StratifiedFamily(TABLE, tuple(FAMILY)), clinics())["fleming-harrington-1-0"]
     pooled = ask(TABLE, clinics()).table
     assert abs(found.chi_square - log_rank(pooled, rho=1).chi_square) > 1e-3
 
