@@ -135,6 +135,7 @@ def _over_grpc(config: SiteConfig, folder: StateFolder, end: _End) -> Carrying:
         at=end.at,
         now=utc_now,
         message_bytes=config.message_mb << 20,
+        greet=end.node.greet,
     )
 
 
