@@ -55,7 +55,7 @@ class Screen:
         _show_no_control_keys(other)
         fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         around = {**os.environ, **ENVIRONMENT, **(environment or {})}
-        self._text, self._ended, self._changed = b"", False, Condition()
+        self._text, self._changed = b"", Condition()
         arguments = (list(words), str(folder), os.ttyname(other), around)
         self.process = _FORKS.Process(target=_command, args=arguments, daemon=True)
         self.process.start()
@@ -79,12 +79,14 @@ class Screen:
         """
         end = time.monotonic() + PATIENCE_SECONDS
         while not seen(self.text):
+            alive = self.process.is_alive()
             with self._changed:
-                if self._ended or time.monotonic() > end:
-                    break
-                self._changed.wait(1.0)
-        if not seen(self.text):
-            raise TimeoutError(self.text)
+                if alive and not self._changed.wait(1.0) and time.monotonic() < end:
+                    continue
+            if seen(self.text):
+                return
+            if not alive or time.monotonic() > end:
+                raise TimeoutError(self.text)
 
     def type(self, keys: str) -> None:
         """Press keys."""
@@ -123,7 +125,6 @@ class Screen:
                 read = b""
             with self._changed:
                 self._text += read
-                self._ended = not read
                 self._changed.notify_all()
             if not read:
                 return
