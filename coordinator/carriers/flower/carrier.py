@@ -51,7 +51,7 @@ LOOK_WAITING_SECONDS = 2.0
 LOOK_SECONDS = 10.0
 """How often nodes are looked for: at first, while somebody is waited for, and else."""
 
-POLL_FIRST_SECONDS = 0.005
+POLL_FIRST_SECONDS = 0.02
 POLL_MOST_SECONDS = 0.25
 AGAIN_SECONDS = 1.0
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)

@@ -36,9 +36,11 @@ HOT_SECONDS = 60.0
 """A run that has asked goes on asking for so long, or is over."""
 
 GREETING_SECONDS = 10.0
-POLL_FIRST_SECONDS = 0.01
-POLL_HOT_SECONDS = 0.1
+POLL_FIRST_SECONDS = 0.02
+POLL_HOT_SECONDS = 0.5
 POLL_IDLE_SECONDS = 3.0
+"""A poll costs a SuperLink some 10 ms of its one processor, and all hospitals poll it."""
+
 HELD_SECONDS = 10.0
 OVERHEAD_BYTES = 1 << 16
 

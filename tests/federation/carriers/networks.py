@@ -1,18 +1,20 @@
 """The carriers under test, each with its seven hospitals and ways to break them."""
 
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from coordinator.carriers import Carrier
 from coordinator.carriers.embedded import Embedded
 from protocol.ids import SiteId
-from site_node.doctor.lookup import Endpoint
 from site_node.doctor.way import Way
 from tests.federation.carriers.signed import PowerCut, SignedHospital
-from tests.federation.carriers.world import Dialler, Port, port
+from tests.federation.carriers.world import SITES, Dialler, Port, port
+from tests.federation.flower.superlink import Running
+from tests.federation.flower.world import NodeThread, office
 
 Hospitals = Mapping[SiteId, SignedHospital]
 
@@ -57,11 +59,10 @@ class EmbeddedNetwork:
 class Unit:
     """Starts a hospital's carrier again whenever a power cut ends it, as an init system does."""
 
-    def __init__(self, where: Endpoint, hospital: SignedHospital) -> None:
-        self._where = where
-        self._hospital = hospital
+    def __init__(self, dial: Callable[[], Dialler | NodeThread]) -> None:
+        self._dial = dial
         self._stopping = threading.Event()
-        self._now = self._dialler()
+        self._now = dial()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
@@ -70,13 +71,10 @@ class Unit:
         self._now.carrier.stop()
         self._thread.join()
 
-    def _dialler(self) -> Dialler:
-        return Dialler(self._hospital.site, Way(self._where), self._hospital.handle)
-
     def _run(self) -> None:
         self._now.start()
         while self._now.join() and isinstance(self._now.ended, PowerCut):
-            self._now = self._dialler()
+            self._now = self._dial()
             if self._stopping.is_set():
                 return
             self._now.start()
@@ -89,9 +87,9 @@ class GrpcNetwork:
         self._hospitals = hospitals
         self._ports = stack.enter_context(ExitStack())
         self._port: Port = self._ports.enter_context(port())
-        where = self._port.where
-        for hospital in hospitals.values():
-            stack.callback(Unit(where, hospital).stop)
+        way = Way(self._port.where)
+        for site, hospital in hospitals.items():
+            stack.callback(Unit(partial(Dialler, site, way, hospital.handle)).stop)
         self._port.until_there(*hospitals)
 
     @property
@@ -106,7 +104,54 @@ class GrpcNetwork:
         self._port = self._ports.enter_context(port(self._port.where.port))
 
 
+class FlowerNetwork:
+    """A SuperLink of this machine that both ends dial. One serves many tests, each its hospitals.
+
+    Nodes take seconds to log in, and are the same for all tests.
+    """
+
+    def __init__(self, superlink: Running, stack: ExitStack) -> None:
+        self._superlink = superlink
+        self._hospitals: Hospitals = {}
+        self._offices = stack.enter_context(ExitStack())
+        self._office = self._offices.enter_context(office(superlink))
+        for site in SITES:
+            start = partial(NodeThread, site, superlink.joined(), partial(self._handle, site))
+            stack.callback(Unit(start).stop)
+        self._office.until_there(*SITES)
+
+    @property
+    def carrier(self) -> Carrier:
+        return self._office.carrier
+
+    def crash(self, site: SiteId) -> None:
+        self._hospitals[site].dying = True
+
+    def restart_office(self) -> None:
+        self._offices.close()
+        self._office = self._offices.enter_context(office(self._superlink))
+
+    @contextmanager
+    def serving(self, hospitals: Hospitals) -> Iterator[Network]:
+        """Let other hospitals answer until the block ends."""
+        self._hospitals = hospitals
+        yield self
+        self._office.until_settled()
+
+    def _handle(self, site: SiteId, request: bytes) -> bytes:
+        return self._hospitals[site].handle(request)
+
+
 @contextmanager
-def network(kind: str, hospitals: Hospitals) -> Iterator[Network]:
+def over_grpc(hospitals: Hospitals) -> Iterator[Network]:
     with ExitStack() as stack:
-        yield EmbeddedNetwork(hospitals) if kind == "embedded" else GrpcNetwork(hospitals, stack)
+        yield GrpcNetwork(hospitals, stack)
+
+
+@contextmanager
+def embedded(hospitals: Hospitals) -> Iterator[Network]:
+    yield EmbeddedNetwork(hospitals)
+
+
+Make = Callable[[Hospitals], AbstractContextManager[Network]]
+"""Opens a network of one kind around hospitals."""

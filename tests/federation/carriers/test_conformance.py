@@ -2,13 +2,20 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
 from protocol.ids import SiteId
 from tests.federation.carriers import faults
 from tests.federation.carriers.faults import Bent
-from tests.federation.carriers.networks import Network, network
+from tests.federation.carriers.networks import (
+    FlowerNetwork,
+    Make,
+    Network,
+    embedded,
+    over_grpc,
+)
 from tests.federation.carriers.signed import Office, SignedHospital, hospitals, question
 from tests.federation.carriers.world import SITES, soon
 
@@ -21,9 +28,22 @@ def seven() -> dict[SiteId, SignedHospital]:
     return hospitals()
 
 
-@pytest.fixture(params=["embedded", "grpc"])
-def net(request: pytest.FixtureRequest, seven: dict[SiteId, SignedHospital]) -> Iterator[Network]:
-    with network(request.param, seven) as made:
+@pytest.fixture(scope="module", params=["embedded", "grpc", "flower"])
+def make(request: pytest.FixtureRequest) -> Iterator[Make]:
+    """What lasts longer than a test is begun before anybody counts threads."""
+    with ExitStack() as stack:
+        match request.param:
+            case "embedded":
+                yield embedded
+            case "grpc":
+                yield over_grpc
+            case _:
+                yield FlowerNetwork(request.getfixturevalue("superlink"), stack).serving
+
+
+@pytest.fixture
+def net(make: Make, seven: dict[SiteId, SignedHospital]) -> Iterator[Network]:
+    with make(seven) as made:
         yield made
 
 
@@ -60,9 +80,8 @@ def test_a_hospital_that_is_not_asked_says_nothing(
 
 
 @pytest.mark.parametrize("size_bytes", [1, 200_000, 8 * MIB], ids=["1 B", "200 kB", "8 MiB"])
-@pytest.mark.parametrize("kind", ["embedded", "grpc"])
-def test_payloads_of_all_sizes(kind: str, size_bytes: int) -> None:
-    with network(kind, hospitals(size_bytes)) as net:
+def test_payloads_of_all_sizes(make: Make, size_bytes: int) -> None:
+    with make(hospitals(size_bytes)) as net:
         answers = Office(lambda: net.carrier).ask(to_all(question(1, size_bytes)))
     assert all(len(answer) > size_bytes for answer in answers.values())
 

@@ -19,6 +19,9 @@ from tests.federation.carriers.world import authority, tls
 
 SECRET = digest("tests", "superexec").hex().encode()
 START_SECONDS = 60.0
+IN_MEMORY = ":flwr-in-memory:"
+"""Flower's name for no database: quicker, and gone with the process."""
+
 CA = authority()[1]
 
 

@@ -1,6 +1,7 @@
 """Both ends of the Flower carrier on this machine, around a real SuperLink."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from site_node.carriers.flower.link import SuperLink as FromSite
 from site_node.carriers.session import Credentials
 from site_node.carriers.worker import Handle
 from site_node.points import Point
-from tests.federation.carriers.world import OFFICE, SITES, Heard, key_of, seed
+from tests.federation.carriers.world import OFFICE, PATIENCE_SECONDS, SITES, Heard, key_of, seed
 from tests.federation.flower.superlink import Running
 
 
@@ -34,6 +35,13 @@ class Office:
     def until_there(self, *sites: SiteId) -> None:
         for site in sites:
             self.presence.until(partial(_came, site))
+
+    def until_settled(self) -> None:
+        """Wait until the SuperLink holds nothing of ours any more."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while self.carrier._sent:
+            assert time.monotonic() < until, self.carrier._sent
+            time.sleep(0.02)
 
 
 def _came(site: SiteId, told: Presence) -> bool:
