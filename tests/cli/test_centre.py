@@ -193,6 +193,19 @@ def test_a_wrong_option_is_told_with_the_right_one() -> None:
     assert "--hours" in said.err
 
 
+@pytest.mark.parametrize(
+    ("words", "number", "completed"),
+    [("riskset ro", "1", "roster"), ("riskset run re", "2", "resume")],
+)
+def test_the_tab_key_completes_commands(
+    monkeypatch: pytest.MonkeyPatch, words: str, number: str, completed: str
+) -> None:
+    asked = {"_RISKSET_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": number}
+    for name, value in asked.items():
+        monkeypatch.setenv(name, value)
+    assert typed("riskset").out.split() == [completed]
+
+
 def test_a_service_manager_ends_the_daemon_well(tmp_path: Path) -> None:
     config, _, _ = founded(tmp_path)
     screen = Screen(["riskset", "serve", "--config", str(config)], tmp_path)

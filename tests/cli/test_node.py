@@ -169,6 +169,13 @@ def test_a_wrong_option_is_told_with_the_right_one() -> None:
     assert "--format" in said.err
 
 
+def test_the_tab_key_completes_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = {"COMP_WORDS": "riskset-site doc", "COMP_CWORD": "1"}
+    for name, value in {"_RISKSET_SITE_COMPLETE": "complete_bash", **words}.items():
+        monkeypatch.setenv(name, value)
+    assert typed("riskset-site").out.split() == ["doctor"]
+
+
 def test_a_service_manager_ends_the_node_well(centre: Centre, config: Path) -> None:
     join(centre, config, centre.invite("lyon"))
     screen = Screen(["riskset-site", "serve", "--config", str(config)], config.parent)
