@@ -6,13 +6,14 @@
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from protocol.disclosure_site import Tighter
 from protocol.errors import Problem, ProblemsError
 from protocol.ids import SiteId, site_id
 from protocol.plan.digest import plan_digest
@@ -24,6 +25,9 @@ HELP = "see deploy/site.example.toml"
 _WHERE = "say under [[plans]] where the plan's file is"
 WORDS = 6
 """Words by which people compare a hospital's key: 66 bits of its digest."""
+
+TIGHTER = tuple(row.name for row in fields(Tighter) if row.name != "min_sites")
+"""Rows of the disclosure table that [limits] may tighten, beside the fewest hospitals."""
 
 _ADDRESS = re.compile(r"[A-Za-z0-9.-]+:[0-9]{1,5}|\[[0-9a-fA-F:]+\]:[0-9]{1,5}")
 _PROXY = re.compile(r"http://[^/\s]+:[0-9]{1,5}/?")
@@ -129,6 +133,44 @@ class Limits(_Table):
     message_mb: int = Field(
         default=256, ge=1, le=2048, description="The largest message that is taken, in megabytes."
     )
+    site_patients: int | None = Field(
+        default=None, ge=1, description="Patients here at the least, else no part in a run."
+    )
+    site_arm: int | None = Field(
+        default=None, ge=1, description="Patients here of each arm that there is, at the least."
+    )
+    difference_floor: int | None = Field(
+        default=None,
+        ge=1,
+        description="Patients here by which cohorts of two runs differ at the least, if they do.",
+    )
+    published_floor: int | None = Field(
+        default=None, ge=1, description="Smaller groups here are shown for review."
+    )
+    level_floor: int | None = Field(
+        default=None, ge=1, description="Patients that a covariate's level needs in all."
+    )
+    level_hospitals: int | None = Field(
+        default=None, ge=1, description="Hospitals that a covariate's level needs."
+    )
+    strata_hospitals: int | None = Field(
+        default=None, ge=1, description="Hospitals that a sum stratified by hospital needs."
+    )
+    fit_hospitals: int | None = Field(
+        default=None, ge=1, description="Hospitals that sums of the hospitals' own fits need."
+    )
+    subgroup_patients: int | None = Field(
+        default=None, ge=1, description="Patients that each arm of a subgroup needs in all."
+    )
+    bins_per_caliper: int | None = Field(
+        default=None, ge=1, description="Score bins of one caliper's width, at the most."
+    )
+    grid_step: Literal["month", "quarter"] | None = Field(
+        default=None, description="The time grid, at the finest: 'month' or 'quarter'."
+    )
+    weight_digits: int | None = Field(
+        default=None, ge=1, description="Significant digits of a patient's weight, at the most."
+    )
 
 
 class LogSettings(_Table):
@@ -176,6 +218,7 @@ class SiteConfig:
     """A node's settings. Paths are whole; `known_sites` gives six words by hospital.
 
     `superlink` is set where Flower carries requests.
+    `tighter` are the rows of the disclosure table that the hospital tightens.
     `extract` and `mapping` are the hospital's own where a plan names none.
     """
 
@@ -193,6 +236,7 @@ class SiteConfig:
     min_known_sites: int = 2
     max_runs: int = 20
     message_mb: int = 256
+    tighter: Tighter = field(default_factory=Tighter)
     superlink: str | None = None
     superlink_ca: Path | None = None
     log_file: Path | None = None
@@ -265,6 +309,10 @@ def _settings(said: SiteFile, here: Path) -> SiteConfig:
     def mapping(text: str | None) -> Path | None:
         return there(text) if text else None
 
+    limits = said.limits.model_dump()
+    tighter = Tighter(
+        limits["min_sites"], **{row: limits.pop(row) for row in TIGHTER if row in limits}
+    )
     plans = tuple(
         PlanFiles(
             there(plan.file),
@@ -286,7 +334,8 @@ def _settings(said: SiteFile, here: Path) -> SiteConfig:
         known_sites={site_id(known.id): known.words for known in said.known_sites},
         extract=there(said.data.extract),
         mapping=mapping(said.data.mapping),
-        **said.limits.model_dump(),
+        **limits,
+        tighter=tighter,
         superlink=said.flower.superlink if said.flower and said.carrier == "flower" else None,
         superlink_ca=mapping(said.flower.ca) if said.flower else None,
         log_file=mapping(said.log.file),
