@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -75,10 +75,19 @@ class LimitKeys(_Keys):
     sessions: int = Field(default=2000, ge=1)
 
 
+class FlowerKeys(_Keys):
+    """The keys of `[flower]`."""
+
+    superlink: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:8000"
+    ca: str = ""
+    superexec: str = "superexec.secret"
+
+
 class FileKeys(_Keys):
     """The keys of `coordinator.toml`."""
 
     listen: Annotated[str, AfterValidator(_listen)] = "0.0.0.0:8443"
+    carrier: Literal["grpc", "flower"] = "grpc"
     store: Annotated[str, AfterValidator(_without_password)] = "sqlite:///journal.db"
     out: str = "results"
     key: str = "coordinator.key"
@@ -86,14 +95,35 @@ class FileKeys(_Keys):
     tls: TlsKeys = TlsKeys()
     waiting: WaitingKeys = WaitingKeys()
     limits: LimitKeys = LimitKeys()
+    flower: FlowerKeys = FlowerKeys()
 
 
-_TABLES: Mapping[str, type[_Keys]] = {"tls": TlsKeys, "waiting": WaitingKeys, "limits": LimitKeys}
+_TABLES: Mapping[str, type[_Keys]] = {
+    "tls": TlsKeys,
+    "waiting": WaitingKeys,
+    "limits": LimitKeys,
+    "flower": FlowerKeys,
+}
+
+
+@dataclass(frozen=True)
+class FlowerConfig:
+    """Where the SuperLink is, the authority of its certificate (a PEM file), and its secret.
+
+    Without `ca` it is the federation's own authority.
+    """
+
+    superlink: str
+    ca: Path | None
+    secret: Path
 
 
 @dataclass(frozen=True)
 class CoordinatorConfig:
-    """The coordinator's settings. Paths are whole, `store` is a database URL with a whole path."""
+    """The coordinator's settings. Paths are whole, `store` is a database URL with a whole path.
+
+    `flower` is set where a Flower federation carries requests.
+    """
 
     listen: str
     store: str
@@ -106,6 +136,7 @@ class CoordinatorConfig:
     runs: int
     message_mb: int
     sessions: int
+    flower: FlowerConfig | None = None
 
 
 def read_config(path: Path) -> CoordinatorConfig:
@@ -133,6 +164,7 @@ def read_config(path: Path) -> CoordinatorConfig:
         runs=keys.limits.runs,
         message_mb=keys.limits.message_mb,
         sessions=keys.limits.sessions,
+        flower=_flower(keys.flower, here) if keys.carrier == "flower" else None,
     )
 
 
@@ -154,6 +186,10 @@ def read_seed(path: Path) -> bytes:
     if len(seed) != SEED_SIZE:
         raise KeyFileError(f"{path}: does not hold {SEED_SIZE} bytes")
     return seed
+
+
+def _flower(keys: FlowerKeys, here: Path) -> FlowerConfig:
+    return FlowerConfig(keys.superlink, here / keys.ca if keys.ca else None, here / keys.superexec)
 
 
 def _from(here: Path, store: str) -> str:

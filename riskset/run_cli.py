@@ -6,6 +6,7 @@ They write into the journal and read from it; the daemon does the rest, and need
 import os
 import time
 from collections.abc import Iterator
+from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +21,7 @@ from coordinator.publish import ResultsFolder
 from coordinator.status import RunStatus, find_run, run_status
 from coordinator.store import Store
 from protocol.canonical import Json
-from protocol.errors import Exit
+from protocol.errors import Exit, FederationError
 from protocol.governance.signed import Consent
 from protocol.ids import SiteId
 from protocol.plan.words import handle
@@ -67,6 +68,21 @@ LOOK_SECONDS = 0.5
 
 RunArgument = Annotated[str, typer.Argument(help="The run, by the beginning of its id.")]
 
+
+class CarrierName(StrEnum):
+    """What carries requests to hospitals."""
+
+    GRPC = "grpc"
+    FLOWER = "flower"
+
+
+class CarrierError(FederationError):
+    """The daemon would carry a run another way than was asked for."""
+
+    code = "carrier"
+    exit = Exit.USAGE
+
+
 EXITS = {
     RunState.REFUSED: Exit.NOT_APPROVED,
     RunState.FAILED: Exit.CHECK_FAILED,
@@ -91,12 +107,17 @@ def start(  # noqa: PLR0917 - typer names them all on the command line
         list[Path] | None, typer.Option(help="The consent of a hospital that left; repeatable.")
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Stay and look until it is over.")] = False,
+    carrier: Annotated[
+        CarrierName | None,
+        typer.Option(help="What has to carry it; refused if the settings say otherwise."),
+    ] = None,
     config: ConfigOption = SETTINGS,
     output: FormatOption = Format.TEXT,
 ) -> None:
     """Start a run of a plan over the roster in force."""
     study = read_plan_file(plan)
     with opened(config) as (settings, store):
+        _require_carrier(settings, carrier)
         folder = config.absolute().parent
         register = Register(store, read_federation(settings), folder, study.study.id)
         register.in_force(utc_now())
@@ -119,6 +140,16 @@ def start(  # noqa: PLR0917 - typer names them all on the command line
             print_lines("Next", [f"riskset run watch {short(row)}"])
         if watch:
             _watch(store, settings, row.run_id, output)
+
+
+def _require_carrier(settings: CoordinatorConfig, wanted: CarrierName | None) -> None:
+    """Refuse a run that the daemon would send another way than somebody thinks."""
+    used = CarrierName.GRPC if settings.flower is None else CarrierName.FLOWER
+    if wanted not in (None, used):
+        raise CarrierError(
+            f"the coordinator's settings let {used} carry runs, not {wanted}",
+            f'set carrier = "{wanted}" in coordinator.toml and restart the daemon',
+        )
 
 
 def _consents(files: list[Path], study: str) -> tuple[Consent, ...]:

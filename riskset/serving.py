@@ -1,6 +1,7 @@
 """Puts the coordinator together and serves it: journal, port, runs, results."""
 
 import os
+import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -79,7 +80,8 @@ def serve_centre(
         port = make_port(store)
         try:
             listening(port.start())
-            yield port
+            with _carrier(config, port, seed, _hooks(store, tell), tell) as carrier:
+                yield carrier
         finally:
             port.stop()
 
@@ -108,6 +110,30 @@ def _port_maker(
         )
 
     return make
+
+
+@contextmanager
+def _carrier(
+    config: CoordinatorConfig, port: GrpcServer, seed: bytes, hooks: Hooks, tell: Tell
+) -> Iterator[Carrier]:
+    """Carry requests over the port, or over Flower; then the port is for joining alone."""
+    if config.flower is None:
+        yield port
+        return
+    # Flower takes seconds to load, which others need not wait for.
+    from coordinator.carriers.flower.carrier import FlowerCarrier  # noqa: PLC0415
+    from coordinator.carriers.flower.link import SuperLink  # noqa: PLC0415
+
+    authority = ssl.DER_cert_to_PEM_cert(read_federation(config).ca_certificate).encode()
+    ca = _bytes(config.flower.ca) if config.flower.ca else authority
+    link = SuperLink(config.flower.superlink, ca, _bytes(config.flower.secret))
+    limits = Limits(message_bytes=config.message_mb << 20)
+    flower = FlowerCarrier(link, seed, hooks, tell=tell, limits=limits)
+    flower.start()
+    try:
+        yield flower
+    finally:
+        flower.stop()
 
 
 def _hooks(store: Store, tell: Tell) -> Hooks:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.config import FileKeys, KeyFileError, read_config, read_seed
+from coordinator.config import FileKeys, FlowerConfig, KeyFileError, read_config, read_seed
 from protocol.errors import ProblemsError
 
+TABLES = ("tls", "waiting", "limits", "flower")
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "coordinator.example.toml"
 
 
@@ -36,9 +37,9 @@ def test_the_example_shows_every_key_at_its_default(tmp_path: Path) -> None:
     keys = re.sub(r"^# (\w+ = )", r"\1", text, flags=re.MULTILINE)
     shown = re.sub(r'^store = "postgresql.*\n', "", keys, flags=re.MULTILINE)
     assert FileKeys.model_validate(tomllib.loads(shown)) == FileKeys()
-    known = {name for name in FileKeys.model_fields if name not in ("tls", "waiting", "limits")}
+    known = {name for name in FileKeys.model_fields if name not in TABLES}
     assert known <= tomllib.loads(shown).keys()
-    for table in ("tls", "waiting", "limits"):
+    for table in TABLES:
         fields = type(getattr(FileKeys(), table)).model_fields
         assert tomllib.loads(shown)[table].keys() == fields.keys()
     assert read_config(written(tmp_path, text)) == read_config(written(tmp_path, shown))
@@ -99,3 +100,13 @@ def test_a_key_is_its_owners_alone(tmp_path: Path) -> None:
         key.write_bytes(bytes(size))
         with pytest.raises(KeyFileError, match="does not hold 32 bytes"):
             read_seed(key)
+
+
+def test_flower_carries_where_it_is_said(tmp_path: Path) -> None:
+    table = '[flower]\nsuperlink = "flower:443"\n'
+    found = read_config(written(tmp_path, 'carrier = "flower"\n' + table)).flower
+    assert found == FlowerConfig("flower:443", None, tmp_path / "superexec.secret")
+    named = read_config(written(tmp_path, 'carrier = "flower"\n[flower]\nca = "ca.pem"\n')).flower
+    assert named is not None
+    assert named.ca == tmp_path / "ca.pem"
+    assert read_config(written(tmp_path, table)).flower is None
