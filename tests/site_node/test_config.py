@@ -15,6 +15,7 @@ from site_node.config import (
     ApprovedPlan,
     Coordinator,
     Data,
+    Flower,
     KnownSite,
     Limits,
     LogSettings,
@@ -29,6 +30,7 @@ EXAMPLE = (ROOT / "deploy" / "site.example.toml").read_text(encoding="utf-8")
 SMALL = ROOT / "tests" / "federation" / "small.toml"
 TABLES: dict[str, type[BaseModel]] = {
     "coordinator": Coordinator,
+    "flower": Flower,
     "data": Data,
     "plans": ApprovedPlan,
     "known_sites": KnownSite,
@@ -180,3 +182,14 @@ def test_only_the_approved_plan_is_read(tmp_path: Path) -> None:
         read_approved(read_config(approved(tmp_path, bytes(32))))
     with pytest.raises(ProblemsError, match="cannot be read"):
         read_approved(read_config(approved(tmp_path, bytes(32), "other.toml")))
+
+
+def test_flower_carries_where_it_is_said(tmp_path: Path) -> None:
+    table = '[flower]\nsuperlink = "flower.example.org:443"\nca = "ca.pem"\n'
+    found = read_config(config(tmp_path, 'carrier = "flower"' + LEAST + table))
+    assert found.superlink == "flower.example.org:443"
+    assert found.superlink_ca == tmp_path / "ca.pem"
+    assert read_config(config(tmp_path, LEAST + table)).superlink is None
+    assert "flower: is missing" in refused(tmp_path, 'carrier = "flower"' + LEAST)
+    assert "carrier: has to be one of" in refused(tmp_path, 'carrier = "post"' + LEAST)
+    assert "did you mean 'superlink'" in refused(tmp_path, LEAST + '[flower]\nsuperlnk = "a:1"')
