@@ -44,6 +44,9 @@ def restore(path: Path, journal: Path) -> None:
     """
     if not path.is_file():
         raise BackupError(f"{path}: is no file", "name a file that `riskset backup` wrote")
+    if journal.exists():
+        fix = "stop the daemon and move that journal aside first: nothing is replaced"
+        raise BackupError(f"{journal}: is there already", fix)
     with closing(sqlite3.connect(path)) as copy:
         _require_whole(copy, path)
     _copy(path, journal)

@@ -161,7 +161,8 @@ def _epoch(store: Store, replaces: bytes | None) -> int:
     if replaces is None:
         return 0
     row = Journal(store, replaces).row()
-    if row.state is not RunState.ABORTED:
+    # That a run ends is final before all hospitals have heard of it.
+    if row.state not in (RunState.ABORTING, RunState.ABORTED):
         raise RunStateError(
             f"run {_short(row)} is {row.state}; only an aborted run is replaced",
             "`riskset run abort` it first, so that no two of them ask at once",

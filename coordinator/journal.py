@@ -76,7 +76,7 @@ class UnknownRunError(FederationError):
 
     code = "unknown-run"
     exit = Exit.USAGE
-    fix = "see `riskset run list` for the runs there are"
+    fix = "see `riskset run status` for the runs there are"
 
 
 class MovedError(FederationError):

@@ -145,7 +145,8 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
             typer.echo("\t".join(row))
         return
     # Folded, because on a narrow screen a cut word could be the one that matters.
-    table = Table(*(Column(name, overflow="fold") for name in header))
+    # Six words that two people compare stay on one line.
+    table = Table(*(Column(name, overflow="fold", no_wrap=name == "words") for name in header))
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     out.print(table)
