@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from protocol import PROGRAM_VERSION
-from protocol.disclosure import check_hospital, check_roster
+from protocol.disclosure import check_roster
+from protocol.disclosure_site import require_cohort, require_plan
 from protocol.errors import Exit, FederationError
 from protocol.governance.atoms import require_rule_l
 from protocol.governance.chain import verify_chain
@@ -131,7 +132,8 @@ class Gate:
     def _require_rows(self, snapshot: Snapshot, past: Past) -> None:
         try:
             snapshot.require_same()
-            check_hospital(snapshot.plan, snapshot.cohort)
+            require_plan(snapshot.plan, self.config.tighter)
+            require_cohort(snapshot.plan, snapshot.cohort, self.config.tighter)
         except FederationError as error:
             raise HeldBackError(str(error), error.fix) from None
         if past.runs.get(snapshot.digest, 0) >= self.config.max_runs:
