@@ -17,7 +17,7 @@ def main() -> None:
 
 def _run() -> None:
     # Only now: these import `protocol`, which might have been a foreign package.
-    import site_node.node_cli  # noqa: F401, PLC0415 - adds its commands
+    import site_node.node_cli  # noqa: PLC0415 - adds its commands
     import site_node.preview_cli  # noqa: F401, PLC0415 - adds its command
     from protocol.errors import FederationError  # noqa: PLC0415
     from site_node.commands import app  # noqa: PLC0415
