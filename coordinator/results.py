@@ -23,6 +23,7 @@ from coordinator.report.tidy import tidy_tables
 from protocol.canonical import Json
 from protocol.errors import Exit, FederationError
 from protocol.results.model import SCHEMA, Results
+from protocol.results.publication.withheld import Withheld
 
 RESULTS = "results.json"
 SCHEMA_FILE = Path(__file__).parent / "report" / "results.schema.json"
@@ -52,10 +53,15 @@ def write_results(results: Results, folder: Path) -> tuple[Path, ...]:
 def write_into(results: Results, folder: Path) -> tuple[str, ...]:
     """Write the same files one by one into a folder that is there; give their names."""
     (folder / RESULTS).write_text(results_text(results), encoding="utf-8", newline="\n")
+    return RESULTS, *write_tables(results, folder)
+
+
+def write_tables(results: Results, folder: Path) -> tuple[str, ...]:
+    """Write the tidy tables alone; give their names."""
     tables = tidy_tables(results)
     for name, table in tables.items():
         (folder / name).write_text(csv_text(table), encoding="utf-8", newline="")
-    return RESULTS, *tables
+    return tuple(tables)
 
 
 @contextmanager
@@ -98,6 +104,8 @@ def to_json(value: object) -> Json:
     match value:
         case tuple():
             return [to_json(item) for item in value]
+        case Withheld():
+            return value.words
         case float() if math.isnan(value):
             return None
         case float() if math.isinf(value):
@@ -252,6 +260,8 @@ def csv_text(table: Table) -> str:
 
 
 def _cell(value: str | float | None) -> str:
+    if isinstance(value, Withheld):
+        return value.words
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     return repr(value) if isinstance(value, float) else str(value)

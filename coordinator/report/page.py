@@ -51,16 +51,19 @@ def write_report(results: Results, path: Path, notice: str = "") -> None:
     path.write_text(report_html(results, notice), encoding="utf-8", newline="\n")
 
 
-def report_html(results: Results, notice: str = "") -> str:
-    """Draw the report; the same results give the same text to the last letter."""
+def report_html(results: Results, notice: str = "", edition: tuple[str, ...] = ()) -> str:
+    """Draw the report; the same results give the same text to the last letter.
+
+    `edition` are the sentences that a published edition says of itself; none is the consortium's.
+    """
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
-    page = Page(results, notice, sections(results))
+    page = Page(results, notice, sections(results, edition))
     template = _environment().get_template("report.html")
     # The policy allows this one style sheet by its digest, images within the page, and no more.
     return template.render(page=page, style=Markup(style), style_digest=_digest(style))  # noqa: S704
 
 
-def sections(results: Results) -> tuple[Section, ...]:
+def sections(results: Results, edition: tuple[str, ...] = ()) -> tuple[Section, ...]:
     """List the sections from top to bottom; those with nothing to tell are left out."""
     found = (
         answer(results),
@@ -77,10 +80,10 @@ def sections(results: Results) -> tuple[Section, ...]:
         imputation_section(results),
         checks_section(results),
         left_out_section(results),
-        privacy_section(results),
+        privacy_section(results, edition),
         methods_section(results),
-        conventions_section(),
-        reproducibility_section(results),
+        conventions_section(edition),
+        reproducibility_section(results, edition),
     )
     return tuple(section for section in found if section is not None)
 

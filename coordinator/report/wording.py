@@ -2,6 +2,8 @@
 
 import math
 
+from protocol.results.publication.withheld import Withheld
+
 NONE = "not estimable"
 YEAR_DAYS = 365.25
 MONTH_DAYS = YEAR_DAYS / 12
@@ -17,14 +19,19 @@ def weight(value: float) -> str:
     return f"{value:,.1f}" if value < 999.95 else f"{value:,.0f}"
 
 
+def absent(value: float, word: str = NONE) -> str:
+    """Say why a number is not there: a word, or those that a publication has in its place."""
+    return value.words if isinstance(value, Withheld) else word
+
+
 def percent(share: float, digits: int = 1) -> str:
     """Write a share as a percentage: "36.4 %"."""
-    return NONE if math.isnan(share) else f"{_signed(100 * share, digits)} %"
+    return absent(share) if math.isnan(share) else f"{_signed(100 * share, digits)} %"
 
 
 def decimal(value: float, digits: int = 2) -> str:
     """Write a number with fixed decimals and a true minus sign; never "-0.00"."""
-    return NONE if math.isnan(value) else _signed(value, digits)
+    return absent(value) if math.isnan(value) else _signed(value, digits)
 
 
 def _signed(value: float, digits: int) -> str:
@@ -39,7 +46,7 @@ def _signed(value: float, digits: int) -> str:
 def p_value(p: float) -> str:
     """Write a P value: three decimals below 0.2, two above, and never 0."""
     if math.isnan(p):
-        return NONE
+        return absent(p)
     if p < 0.001:
         return "< 0.001"
     if p > 0.99:
@@ -50,49 +57,49 @@ def p_value(p: float) -> str:
 def p_phrase(p: float) -> str:
     """Write a P value as a phrase: "P = 0.016", "P < 0.001"."""
     text = p_value(p)
-    if text == NONE:
-        return f"P {NONE}"
+    if math.isnan(p):
+        return f"P {text}"
     return f"P {text}" if text[0] in "<>" else f"P = {text}"
 
 
 def limits(low: float, high: float, digits: int = 2) -> str:
     """Write two limits: "0.47 to 0.93"; an end that is not there says so."""
     if math.isnan(low) and math.isnan(high):
-        return NONE
+        return absent(low)
     return f"{_end(low, digits)} to {_end(high, digits)}"
 
 
 def _end(value: float, digits: int) -> str:
     if math.isinf(value):
         return "no limit"
-    return "not reached" if math.isnan(value) else _signed(value, digits)
+    return absent(value, "not reached") if math.isnan(value) else _signed(value, digits)
 
 
 def interval(estimate: float, low: float, high: float, digits: int = 2) -> str:
     """Write an estimate with its limits: "0.66 (0.47 to 0.93)"."""
     if math.isnan(estimate):
-        return NONE
+        return absent(estimate)
     return f"{_signed(estimate, digits)} ({limits(low, high, digits)})"
 
 
 def percent_interval(share: float, low: float, high: float) -> str:
     """Write a share with its limits in per cent: "36.4 % (27.0 to 45.8)"."""
     if math.isnan(share):
-        return NONE
+        return absent(share)
     return f"{percent(share)} ({limits(100 * low, 100 * high, 1)})"
 
 
 def stacked(estimate: float, low: float, high: float, digits: int = 2) -> str:
     """Write an estimate with its limits on a second line, for narrow columns."""
     if math.isnan(estimate):
-        return NONE
+        return absent(estimate)
     return f"{_signed(estimate, digits)}\n{limits(low, high, digits)}"
 
 
 def stacked_percent(share: float, low: float, high: float) -> str:
     """Write a share in per cent with its limits on a second line."""
     if math.isnan(share):
-        return NONE
+        return absent(share)
     return f"{percent(share)}\n{limits(100 * low, 100 * high, 1)}"
 
 

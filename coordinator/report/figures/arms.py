@@ -25,6 +25,7 @@ from coordinator.report.figures.sheet import (
     text_width,
     wrap,
 )
+from protocol.results.publication.withheld import Withheld
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,8 +74,13 @@ class Curve:
             if time <= end and not math.isnan(share) and share != levels[-1]:
                 times.append(time)
                 levels.append(share)
-        last = min(end, self.times[-1]) if self.times else 0.0
-        return [*times, last], [*levels, levels[-1]]
+        return [*times, min(end, self.last)], [*levels, levels[-1]]
+
+    @property
+    def last(self) -> float:
+        """When the curve ends; behind the end of a published one stands that it is not shown."""
+        shown = zip(self.times, self.shares, strict=True)
+        return max((time for time, share in shown if not isinstance(share, Withheld)), default=0.0)
 
 
 def last_month(curves: Sequence[Curve], landmarks: list[float]) -> float:
@@ -122,7 +128,7 @@ def _band(axes: Axes, curve: Curve, end: float) -> None:
         if time <= end and not math.isnan(share):
             lower, upper = (share if math.isnan(v) else v for v in (low, high))
             corners.append((time, lower, upper))
-    corners.append((min([end, *curve.times[-1:]]), *corners[-1][1:]))
+    corners.append((min(end, curve.last), *corners[-1][1:]))
     times, lows, highs = zip(*corners, strict=True)
     axes.fill_between(
         times, lows, highs, step="post", facecolor=curve.colour, alpha=0.13, linewidth=0

@@ -32,6 +32,7 @@ from coordinator.report.figures.sheet import (
 )
 from coordinator.report.wording import count, interval, months, weight
 from protocol.results.model import CurvePoints, StudyCard, SurvivalResult
+from protocol.results.publication.withheld import Withheld
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,9 +63,15 @@ class Arm(Curve):
         return weight(abs(number)) if self.weighted else count(number)
 
     @property
-    def rows(self) -> tuple[str, str, str]:
-        """Names of the table's rows."""
-        return WEIGHTS if self.weighted else COUNTS
+    def rows(self) -> tuple[str, ...]:
+        """Names of the table's rows: of a published curve, those at risk alone."""
+        rows = WEIGHTS if self.weighted else COUNTS
+        return rows[:1] if is_published(self.curve) else rows
+
+
+def is_published(curve: CurvePoints) -> bool:
+    """Tell whether a curve was reduced for publication."""
+    return any(isinstance(n, Withheld) for n in curve.events)
 
 
 def arms_of(found: SurvivalResult, study: StudyCard) -> tuple[Arm, Arm]:
@@ -161,7 +168,7 @@ def _risk_table(
             [arm.before(arm.curve.events, tick) for tick in ticks],
             [arm.before(arm.curve.censored, tick) for tick in ticks],
         )
-        for name, values, colour in zip(arm.rows, told, (INK, MUTED, MUTED), strict=True):
+        for name, values, colour in zip(arm.rows, told, (INK, MUTED, MUTED), strict=False):
             line += LINE
             sheet.text(0, line, name, colour=colour, size=SMALL)
             for tick, value in zip(ticks, values, strict=True):

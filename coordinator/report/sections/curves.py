@@ -10,8 +10,9 @@ from coordinator.report.choice import (
     weighs,
 )
 from coordinator.report.figures.arms import ticks_of
-from coordinator.report.figures.kaplan_meier import arms_of, kaplan_meier
+from coordinator.report.figures.kaplan_meier import arms_of, is_published, kaplan_meier
 from coordinator.report.wording import (
+    absent,
     count,
     interval,
     moment,
@@ -58,12 +59,20 @@ def _figure(results: Results, found: SurvivalResult, *, small: bool) -> Figure:
     )
 
 
+UNCUT = (
+    "Bands: 95 % log-log intervals. At risk: just before the time; events and censorings: "
+    "before it. Drawn while a tenth of the patients is at risk; curves.csv holds the rest."
+)
+PUBLISHED = (
+    "Bands: 95 % log-log intervals. Each step is of several events and is drawn when the last of "
+    "them has happened; at risk are those at the beginning of a step. Curves end where few are at "
+    "risk."
+)
+
+
 def _how(results: Results, found: SurvivalResult) -> str:
     """Say what is drawn, and what stands below it."""
-    told = [
-        "Bands: 95 % log-log intervals. At risk: just before the time; events and censorings: "
-        "before it. Drawn while a tenth of the patients is at risk; curves.csv holds the rest."
-    ]
+    told = [PUBLISHED if is_published(found.curves.treated) else UNCUT]
     if weighs(found):
         told.append(
             "The numbers below the curves are sums of weights, rounded to one decimal; bands, test "
@@ -93,7 +102,7 @@ def median(points: tuple[QuantilePoint, ...], unit: str) -> str:
     """Write a median with its limits; "not reached" where the curve stays above one half."""
     point = next((p for p in points if p.share == 0.5), None)
     if point is None or point.estimate != point.estimate:
-        return "not reached"
+        return absent(point.estimate, "not reached") if point else "not reached"
     found = (months(t, unit) for t in (point.estimate, point.conf_low, point.conf_high))
     estimate, low, high = found
     return f"{interval(estimate, low, high, 1)} {span_unit(unit)}"
@@ -110,12 +119,11 @@ def _risk_table(results: Results, found: SurvivalResult) -> Table:
         for tick in ticks:
             seen = [s for t, s in zip(arm.times, arm.curve.survival, strict=True) if t <= tick]
             events, censored = arm.curve.events, arm.curve.censored
-            cells = (
-                moment(tick, "month"),
-                percent(seen[-1] if seen else 1.0),
+            numbers = (
                 arm.told(arm.at_risk(tick)),
                 arm.told(arm.before(events, tick)),
                 arm.told(arm.before(censored, tick)),
             )
-            rows.append(Row(cells))
+            shown = percent(seen[-1] if seen else 1.0)
+            rows.append(Row((moment(tick, "month"), shown, *numbers[: len(arm.rows)])))
     return Table(found.label, ("Time", "Survival", *arms[0].rows), tuple(rows))

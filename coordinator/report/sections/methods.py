@@ -195,9 +195,20 @@ def software() -> str:
         return "(not installed)"
 
 
-def conventions_section() -> Section:
-    """Say how numbers on the page are defined."""
-    return Section("conventions", "How the numbers are defined", (Terms(_CONVENTIONS),))
+def conventions_section(edition: tuple[str, ...] = ()) -> Section:
+    """Say how numbers on the page are defined; a published edition has no fuller ones."""
+    terms = (*_CONVENTIONS, ROUNDED if edition else UNROUNDED)
+    return Section("conventions", "How the numbers are defined", (Terms(terms),))
+
+
+UNROUNDED = (
+    "Rounding",
+    "Only on this page: results.json and the CSV tables hold every number in full.",
+)
+ROUNDED = (
+    "Rounding",
+    "Estimates have three significant digits everywhere in this edition, its tables too.",
+)
 
 
 _CONVENTIONS = (
@@ -232,14 +243,10 @@ _CONVENTIONS = (
         "with complete covariates, unweighted; "
         "q(1 − q) is the variance of a share q.",
     ),
-    (
-        "Rounding",
-        "Only on this page: results.json and the CSV tables hold every number in full.",
-    ),
 )
 
 
-def reproducibility_section(results: Results) -> Section:
+def reproducibility_section(results: Results, edition: tuple[str, ...] = ()) -> Section:
     """Name everything that a second run has to agree with, and the commands for it."""
     study = results.study
     terms = (
@@ -257,8 +264,12 @@ def reproducibility_section(results: Results) -> Section:
         "digits agree.",
         "riskset simulate PLAN --sites EXTRACTS --out NEW repeats the study over the same "
         "extracts; it draws who fills a quota anew, unless the same --seed is given.",
-        "results.json holds every number of this page at full precision, and its schema is "
+        "publication.json and the CSV tables hold what this edition shows, and no more."
+        if edition
+        else "results.json holds every number of this page at full precision, and its schema is "
         "documented; the CSV tables hold the same, one estimate a row.",
+        "riskset verify and riskset recompute, given the consortium's bundle of this run, prove "
+        "its signatures and sums and work every number out again.",
     )
     blocks: list[Block] = [Terms(terms, code=True), Items(again)]
     return Section("reproducibility", "Reproducibility", tuple(blocks))

@@ -14,6 +14,7 @@ from coordinator.report.choice import (
 )
 from coordinator.report.figures.forest import ForestRow, forest
 from coordinator.report.wording import (
+    absent,
     count,
     decimal,
     interval,
@@ -130,7 +131,9 @@ def _arm_row(results: Results, found: SurvivalResult, side: str) -> Row:
         f"{count(events)} / {count(n)}{size_line(results, found, side)}",
         *(_landmark(point) for point in getattr(found.landmarks, side)),
         _median(getattr(found.quantiles, side), unit),
-        "not reached" if math.isnan(follow_up) else decimal(months(follow_up, unit), 1),
+        absent(follow_up, "not reached")
+        if math.isnan(follow_up)
+        else decimal(months(follow_up, unit), 1),
     )
     return Row(cells, "level")
 
@@ -138,7 +141,7 @@ def _arm_row(results: Results, found: SurvivalResult, side: str) -> Row:
 def _median(points: tuple[QuantilePoint, ...], unit: str) -> str:
     point = next((p for p in points if p.share == 0.5), None)
     if point is None or math.isnan(point.estimate):
-        return "not reached"
+        return absent(point.estimate, "not reached") if point else "not reached"
     estimate, low, high = (
         months(time, unit) for time in (point.estimate, point.conf_low, point.conf_high)
     )
@@ -148,7 +151,7 @@ def _median(points: tuple[QuantilePoint, ...], unit: str) -> str:
 def _landmark(point: LandmarkPoint) -> str:
     drawn = next((limits for limits in point.limits if limits.kind == "log-log"), None)
     if math.isnan(point.survival):
-        return "not followed so long"
+        return absent(point.survival, "not followed so long")
     if drawn is None:
         return percent(point.survival)
     return stacked_percent(point.survival, drawn.conf_low, drawn.conf_high)

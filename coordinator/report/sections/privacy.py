@@ -41,15 +41,18 @@ def _left_out(results: Results) -> Iterable[str]:
             yield f"Hazard ratio of {found.label} ({where}{level}): {found.not_estimable}."
 
 
-def privacy_section(results: Results) -> Section:
-    """Say what left each hospital, under which rules, and who can read it."""
-    blocks: list[Block] = [Text(tuple(_statement(results)))]
+def privacy_section(results: Results, edition: tuple[str, ...] = ()) -> Section:
+    """Say what left each hospital, under which rules, and who can read it.
+
+    `edition` are the sentences of a published edition; none is the consortium's.
+    """
+    blocks: list[Block] = [Text(tuple(_statement(results, edition)))]
     if results.leaving:
         blocks.append(_leaving(results))
     return Section("privacy", "What left each hospital", tuple(blocks))
 
 
-def _statement(results: Results) -> Iterable[str]:
+def _statement(results: Results, edition: tuple[str, ...]) -> Iterable[str]:
     study = results.study
     if study.simulated:
         yield (
@@ -76,6 +79,10 @@ def _statement(results: Results) -> Iterable[str]:
         "and does not show is decided after it has seen them."
     )
     yield _profile(study.profile)
+    if edition:
+        yield "Edition: for publication, made from the reduced results alone."
+        yield from edition
+        return
     yield (
         "Edition: for the members of the consortium. Small counts stand here in full, because "
         f"replication needs them. {_before_publication(study.profile)}"

@@ -1,0 +1,90 @@
+"""From results at full precision to what may be published: a pure function, applied to the whole.
+
+Every field of `Results` is named here, so that whoever adds one decides what becomes of it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from protocol.results.model import Results, ScoreStratification
+from protocol.results.publication import outcomes, patients
+from protocol.results.publication.cells import Cell, Hidden, cells, hide
+from protocol.results.publication.judge import Judge
+from protocol.results.publication.rules import Floors, floors
+from protocol.results.publication.statement import statement
+from protocol.results.publication.tree import in_steps, nearest, rounded
+
+NONE_BEFORE: Mapping[Cell, int] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Edition:
+    """Results as they may be published, what binds them, and what they show and hide.
+
+    `shown` are the counts on view by their names: a later edition is compared with them.
+    """
+
+    results: Results
+    floors: Floors
+    statement: tuple[str, ...]
+    shown: Mapping[Cell, int]
+    hidden: Hidden
+
+
+def publish(
+    results: Results, own: Floors | None = None, earlier: Mapping[Cell, int] = NONE_BEFORE
+) -> Edition:
+    """Reduce results for publication.
+
+    Parameters
+    ----------
+    own
+        Floors at or above the profile's; the profile's own if None.
+    earlier
+        Counts that an earlier edition of the study shows (P5).
+    """
+    chosen = own or floors(results.study.profile)
+    hidden = hide(results, chosen.count, earlier)
+    reduced = rounded(_reduced(Judge(chosen, hidden), results), chosen.digits)
+    if chosen.rounded_to > 1:
+        reduced = in_steps(reduced, chosen.rounded_to)
+    shown = {
+        cell: nearest(n, chosen.rounded_to)
+        for cell, n in cells(results)
+        if cell not in hidden and "without" not in cell[:2]
+    }
+    told = statement(results, chosen, hidden, compared=bool(earlier))
+    return Edition(reduced, chosen, told, shown, hidden)
+
+
+def _reduced(by: Judge, found: Results) -> Results:
+    return Results(
+        schema=found.schema,
+        study=found.study,
+        flow=patients.flow(by, found.flow),
+        propensity=found.propensity,
+        overlap=patients.overlap(by, found.overlap),
+        designs=found.designs,
+        populations=found.populations,
+        left_out=found.left_out,
+        table_one=tuple(patients.table(by, one) for one in found.table_one),
+        balance=tuple(patients.balance(by, found, row) for row in found.balance),
+        survival=tuple(outcomes.survival(by, one) for one in found.survival),
+        binary=tuple(outcomes.binary(by, one) for one in found.binary),
+        leaving=found.leaving,
+        competing=tuple(outcomes.competing(by, found, one) for one in found.competing),
+        imputation=patients.imputation(by, found.imputation),
+        # What remains without one hospital is about that hospital (P4).
+        agreement=tuple(replace(one, left_out=None) for one in found.agreement),
+        odds_by_hospital=tuple(outcomes.odds(by, one) for one in found.odds_by_hospital),
+        adjusted=tuple(outcomes.adjusted(by, found, one) for one in found.adjusted),
+        stratification=_strata(by, found.stratification),
+    )
+
+
+def _strata(by: Judge, found: ScoreStratification | None) -> ScoreStratification | None:
+    if found is None:
+        return None
+    strata = tuple(patients.stratum(by, k, one) for k, one in enumerate(found.strata))
+    return replace(found, strata=strata, odds=tuple(outcomes.odds(by, one) for one in found.odds))

@@ -1,0 +1,136 @@
+"""What was found, as it may be published: outcomes with and without a time, causes, odds."""
+
+import math
+from dataclasses import replace
+from typing import TypedDict, TypeVar
+
+from protocol.results.model import (
+    AdjustedResult,
+    BinaryResult,
+    CauseResult,
+    CommonOdds,
+    CompetingResult,
+    IncidencePoint,
+    LandmarkPoint,
+    Pair,
+    Results,
+    SurvivalResult,
+)
+from protocol.results.publication.cells import SIDES, Cell, outcome_cell
+from protocol.results.publication.curves import incidence_curve, survival_curve
+from protocol.results.publication.judge import UNSHOWN, Judge
+from protocol.results.publication.tree import blank, both
+from protocol.results.publication.withheld import Withheld
+
+Point = TypeVar("Point", LandmarkPoint, IncidencePoint)
+Outcome = SurvivalResult | BinaryResult
+
+
+class Counts(TypedDict):
+    """The counts of an outcome."""
+
+    patients: Pair[int]
+    events: Pair[int]
+    unassessed: Pair[int]
+
+
+def survival(by: Judge, found: SurvivalResult) -> SurvivalResult:
+    """Reduce an endpoint with a time; with a small count in an arm, no estimate is shown."""
+    counts, gone = _counts(by, found), few(by, found)
+
+    def hidden(side: str) -> bool:
+        return gone or isinstance(getattr(counts["patients"], side), Withheld)
+
+    curves = both(
+        lambda side: survival_curve(getattr(found.curves, side), by.floors, hidden=hidden(side))
+    )
+    if gone:
+        reason = f"an arm has fewer than {by.floors.count} patients with or without an event"
+        return replace(blank(found), **counts, curves=curves, not_estimable=reason)
+    landmarks = both(lambda side: _landmarks(by, getattr(found.landmarks, side)))
+    cut = {
+        point.time
+        for side in SIDES
+        for point in getattr(landmarks, side)
+        if isinstance(point.survival, Withheld)
+    }
+    contrasts = tuple(blank(c) if c.time in cut else c for c in found.landmark_contrasts)
+    return replace(
+        found, **counts, curves=curves, landmarks=landmarks, landmark_contrasts=contrasts
+    )
+
+
+def binary(by: Judge, found: BinaryResult) -> BinaryResult:
+    """Reduce an outcome without a time; with a small count in an arm, no estimate is shown."""
+    shown = blank(found) if few(by, found) else found
+    return replace(shown, **_counts(by, found))
+
+
+def few(by: Judge, found: Outcome) -> bool:
+    """Tell whether an arm has too few patients with, or too few without, for an estimate."""
+    return by.hides(
+        *(outcome_cell(found, what, side) for what in ("events", "without") for side in SIDES)
+    )
+
+
+def _counts(by: Judge, found: Outcome) -> Counts:
+    """Reduce counts; where it is not known how many were assessed, all of them are hidden."""
+
+    def unknown(side: str) -> bool:
+        return by.hides(outcome_cell(found, "unassessed", side))
+
+    def events(side: str) -> int:
+        n: int = getattr(found.events, side)
+        if unknown(side):
+            return UNSHOWN
+        told = by.count(outcome_cell(found, "events", side), n)
+        without = by.hides(outcome_cell(found, "without", side))
+        return UNSHOWN if without and not isinstance(told, Withheld) else told
+
+    return {
+        "patients": both(lambda s: UNSHOWN if unknown(s) else getattr(found.patients, s)),
+        "events": both(events),
+        "unassessed": by.pair(lambda s: outcome_cell(found, "unassessed", s), found.unassessed),
+    }
+
+
+def _landmarks(by: Judge, points: tuple[Point, ...]) -> tuple[Point, ...]:
+    """Hide landmarks at which too few are at risk (P2)."""
+    least = by.floors.at_risk
+    return tuple(p if math.isnan(p.at_risk) or p.at_risk >= least else blank(p) for p in points)
+
+
+def competing(by: Judge, results: Results, found: CompetingResult) -> CompetingResult:
+    """Reduce each cause; where the endpoint itself is hidden, all of them."""
+    place = (found.endpoint, found.population, "")
+    whole = [r for r in results.survival if (r.endpoint, r.population, r.level) == place]
+    gone = any(few(by, one) for one in whole)
+    return replace(found, causes=tuple(_cause(by, found, one, gone=gone) for one in found.causes))
+
+
+def _cause(by: Judge, found: CompetingResult, cause: CauseResult, *, gone: bool) -> CauseResult:
+    def cell(side: str) -> Cell:
+        return ("cause", found.endpoint, found.population, cause.cause, side)
+
+    gone = gone or by.hides(*map(cell, SIDES))
+    landmarks = both(lambda side: _landmarks(by, getattr(cause.landmarks, side)))
+    shown = blank(cause) if gone else replace(cause, landmarks=landmarks)
+    curves = both(lambda side: incidence_curve(getattr(cause.curves, side), by.floors, hidden=gone))
+    return replace(shown, events=by.pair(cell, cause.events), curves=curves)
+
+
+def odds(by: Judge, found: CommonOdds) -> CommonOdds:
+    """Reduce an odds ratio within strata, with its counts."""
+    name = (found.strata, found.endpoint, found.population)
+    all_of_them = [("odds", what, *name, s) for what in ("events", "without") for s in SIDES]
+    events = by.pair(lambda side: ("odds", "events", *name, side), found.events)
+    if not by.hides(*all_of_them):
+        return found
+    return replace(blank(found), events=events, patients=Pair(UNSHOWN, UNSHOWN))
+
+
+def adjusted(by: Judge, results: Results, found: AdjustedResult) -> AdjustedResult:
+    """Reduce adjusted hazards: their events are those of both arms together."""
+    whole = [r for r in results.survival if (r.endpoint, r.level) == (found.endpoint, "")]
+    hidden = any(few(by, one) for one in whole) or 0 < found.events < by.floors.count
+    return replace(blank(found), events=UNSHOWN) if hidden else found
