@@ -25,15 +25,23 @@ from coordinator.status import RunStatus, run_status
 from coordinator.store import Store
 from protocol.errors import FederationError
 from protocol.governance.chain import signed_roster
+from protocol.governance.proposal import Proposal, propose
 from protocol.governance.roster import Member
 from protocol.ids import SiteId
-from protocol.plan.digest import plan_digest
+from protocol.plan.digest import canonical, plan_digest
 from protocol.plan.model import Plan
 from protocol.run import Played
 from protocol.secagg.transcript import RUN_ID_SIZE
-from riskset.centre import Founded, Wanted, found, read_authority_seed
+from riskset.centre import (
+    PLAN_SIGNER,
+    Founded,
+    Wanted,
+    found,
+    read_authority_seed,
+)
 from riskset.rosters import first_version
 from riskset.serving import serve_centre, utc_now
+from site_node.deciding import add_operator, approve
 from site_node.folder import make_folder, write_private
 from site_node.setup import Identity, add_table, init, set_address
 
@@ -81,6 +89,16 @@ class Hospital:
     config: Path
 
     @property
+    def operator(self) -> str:
+        """Who decides for it."""
+        return f"Operator of {self.own.site}"
+
+    @property
+    def operator_key(self) -> Path:
+        """That person's key."""
+        return self.config.with_name("operator.key")
+
+    @property
     def log(self) -> Path:
         """What its node writes while it serves."""
         return self.config.with_name("node.log")
@@ -93,6 +111,7 @@ class Consortium:
     config: CoordinatorConfig
     plan: Plan
     hospitals: tuple[Hospital, ...]
+    proposal: Proposal
 
 
 def assemble(
@@ -112,8 +131,8 @@ def assemble(
     for hospital in hospitals:
         _introduce(hospital, hospitals, plan_file, plan)
     config = read_config(centre.config)
-    _sign(config, centre, plan, hospitals)
-    return Consortium(config, plan, hospitals)
+    proposal = _sign(config, centre, plan, hospitals)
+    return Consortium(config, plan, hospitals, proposal)
 
 
 def _hospital(folder: Path, site: SiteId, extract: Path, seed: bytes, centre: Founded) -> Hospital:
@@ -121,7 +140,10 @@ def _hospital(folder: Path, site: SiteId, extract: Path, seed: bytes, centre: Fo
     drawn = Drawn.of(seed, site)
     own = init(config, site, f"Hospital {site}", extract=str(extract.absolute()), random=drawn)
     write_private(make_folder(folder / "state").federation, centre.federation.to_bytes())
-    return Hospital(own, config)
+    hospital = Hospital(own, config)
+    operator = Drawn.of(seed, f"{site} operator")
+    add_operator(config, hospital.operator, hospital.operator_key, operator)
+    return hospital
 
 
 def _introduce(
@@ -138,14 +160,22 @@ def _introduce(
 
 def _sign(
     config: CoordinatorConfig, centre: Founded, plan: Plan, hospitals: Sequence[Hospital]
-) -> None:
+) -> Proposal:
     members = tuple(Member(h.own.site, f"Hospital {h.own.site}", h.own.public) for h in hospitals)
     # Fixed times, as the roster's digest is a part of what the lottery hangs on.
     times = {"not_before": "2020-01-01", "expires": "9999-12-31"}
     roster = first_version(centre.federation, plan.study.id, members, **times)
     seed = read_authority_seed(centre.authority_folder / "authority-1.key")
+    signed = signed_roster(roster, seed)
     with Store(config.store) as store:
-        keep_roster(store, signed_roster(roster, seed), utc_now())
+        keep_roster(store, signed, utc_now())
+    signer = read_authority_seed(centre.config.with_name(PLAN_SIGNER))
+    return propose(canonical(plan), (signed,), centre.federation, signer)
+
+
+def _approve(hospital: Hospital, proposal: Proposal) -> None:
+    """Decide as a hospital's operator would, about the software that its node runs."""
+    approve(hospital.config, proposal, hospital.operator, hospital.operator_key)
 
 
 @dataclass(frozen=True)
@@ -189,6 +219,8 @@ def running(consortium: Consortium) -> Iterator[Running]:
         nodes = stack.enter_context(_nodes(consortium.hospitals, port))
         store = stack.enter_context(Store(consortium.config.store))
         _await(consortium, nodes, lambda: len(_connected(store)) == len(nodes))
+        for hospital in consortium.hospitals:
+            _approve(hospital, consortium.proposal)
         yield Running(consortium, store, nodes, over)
 
 

@@ -52,6 +52,12 @@ def _hex_digest(text: str) -> str:
     return text
 
 
+def _hex_key(text: str) -> str:
+    if not _DIGEST.fullmatch(text):
+        raise ValueError("has to be 64 hexadecimal digits, as 'riskset-site operator add' tells")
+    return text
+
+
 def _six_words(text: str) -> str:
     if len(text.replace("-", " ").split()) != WORDS:
         raise ValueError(f"has to be the {WORDS} words that the hospital read out")
@@ -118,6 +124,22 @@ class KnownSite(_Table):
     words: Annotated[str, AfterValidator(_six_words)] = Field(
         description="The six words of its key, as its people read them out."
     )
+
+
+class Operator(_Table):
+    """A person who decides for the hospital, under a key of their own."""
+
+    name: str = Field(min_length=1, max_length=100, description="The person's name.")
+    key: Annotated[str, AfterValidator(_hex_key)] = Field(
+        description="The public key, as 'riskset-site operator add' tells it."
+    )
+
+
+class Approval(_Table):
+    """Who decides about plans. Nothing is approved before they say so."""
+
+    operators: Annotated[tuple[Operator, ...], Field(strict=False)] = ()
+    needed: int = Field(default=1, ge=1, le=2, description="Operators that have to approve.")
 
 
 class Limits(_Table):
@@ -199,6 +221,7 @@ class SiteFile(_Table):
     data: Data
     plans: Annotated[tuple[ApprovedPlan, ...], Field(strict=False)] = ()
     known_sites: Annotated[tuple[KnownSite, ...], Field(strict=False)] = ()
+    approval: Approval = Approval()
     limits: Limits = Limits()
     log: LogSettings = LogSettings()
 
@@ -219,7 +242,8 @@ class SiteConfig:
 
     `superlink` is set where Flower carries requests.
     `tighter` are the rows of the disclosure table that the hospital tightens.
-    `extract` and `mapping` are the hospital's own where a plan names none.
+    `extract` and `mapping` are the hospital's own where a plan names none. `operators` gives names
+    by public key (32 bytes), of whom `needed` have to approve a plan.
     """
 
     site: SiteId
@@ -239,6 +263,8 @@ class SiteConfig:
     tighter: Tighter = field(default_factory=Tighter)
     superlink: str | None = None
     superlink_ca: Path | None = None
+    operators: Mapping[bytes, str] = field(default_factory=dict)
+    needed: int = 1
     log_file: Path | None = None
     log_level: Level = Level.INFO
 
@@ -273,7 +299,10 @@ def read_approved(config: SiteConfig) -> Mapping[bytes, tuple[Plan, PlanFiles]]:
     """
     found: dict[bytes, tuple[Plan, PlanFiles]] = {}
     for files in config.plans:
-        plan = read_plan_file(files.file, _WHERE)
+        try:
+            plan = read_plan_file(files.file)
+        except OSError:
+            _refuse(str(files.file), "cannot be read", _WHERE)
         if plan_digest(plan) != files.digest:
             _refuse(
                 str(files.file),
@@ -338,6 +367,8 @@ def _settings(said: SiteFile, here: Path) -> SiteConfig:
         tighter=tighter,
         superlink=said.flower.superlink if said.flower and said.carrier == "flower" else None,
         superlink_ca=mapping(said.flower.ca) if said.flower else None,
+        operators={bytes.fromhex(one.key): one.name for one in said.approval.operators},
+        needed=said.approval.needed,
         log_file=mapping(said.log.file),
         log_level=Level[said.log.level.upper()],
     )
@@ -355,6 +386,12 @@ def _twice(said: SiteFile) -> list[Problem]:
         Problem(f"plans.{place}.digest", "the plan is named before", "keep one entry for each")
         for place, one in enumerate(plans)
         if one in plans[:place]
+    ]
+    keys = [one.key for one in said.approval.operators]
+    problems += [
+        Problem(f"approval.operators.{place}.key", "is another operator's", "make one key each")
+        for place, key in enumerate(keys)
+        if key in keys[:place]
     ]
     if said.site in known:
         rule = "is the hospital itself"
@@ -396,6 +433,7 @@ def _keys(table: tuple[str | int, ...]) -> list[str]:
         "data": Data,
         "plans": ApprovedPlan,
         "known_sites": KnownSite,
+        "approval": Approval,
         "limits": Limits,
         "log": LogSettings,
     }

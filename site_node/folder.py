@@ -73,6 +73,25 @@ class StateFolder:
         return self.path / "runs"
 
     @property
+    def inbox(self) -> Path:
+        """The folder of what operators decided and the ledger does not have yet."""
+        return self.path / "inbox"
+
+    @property
+    def software(self) -> Path:
+        """The digest of the software that the node runs, 32 bytes, as it was when it started."""
+        return self.runs / "software"
+
+    @property
+    def operators(self) -> Path:
+        """The folder of operators' keys, where they keep them here."""
+        return self.path / "operators"
+
+    def plan(self, digest: bytes) -> Path:
+        """Name the file of a plan that was proposed."""
+        return self.path / "plans" / f"{digest.hex()}.json"
+
+    @property
     def head(self) -> Path:
         """What the ledger's last line was: a ledger without it is an older copy."""
         return self.runs / "head"

@@ -4,22 +4,25 @@ What everybody could have found is refused by its own code. What hangs on this h
 ledger or settings leaves as `local-policy` alone; the reason stays in its log and ledger.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from protocol import PROGRAM_VERSION
+from protocol.canonical import digest
 from protocol.disclosure import check_roster
 from protocol.disclosure_site import require_cohort, require_plan
 from protocol.errors import Exit, FederationError
+from protocol.governance.approval import Conditions
 from protocol.governance.atoms import require_rule_l
-from protocol.governance.chain import verify_chain
-from protocol.governance.federation import Federation, party_words
-from protocol.governance.roster import Roster, RosterError
+from protocol.governance.federation import party_words
+from protocol.governance.roster import Roster
+from protocol.governance.trusted import Claims, Ground, RefusedByRuleError, Trusted, establish
 from protocol.ids import SiteId
 from protocol.requests import LOCAL_POLICY, OpenRun
 from protocol.secagg.messages import Run
 from protocol.words import same_words
+from site_node.approvals import Approvals
 from site_node.config import SiteConfig
 from site_node.course import run_of
 from site_node.data.snapshot import Snapshot
@@ -31,13 +34,6 @@ class HeldBackError(FederationError):
     code = LOCAL_POLICY
     exit = Exit.DISCLOSURE
     fix = "look at the reason; if the rule is to give way, change the hospital's settings"
-
-
-class ProgramError(FederationError):
-    """The run is of another version of the study program than this node's."""
-
-    code = "program-version"
-    fix = "install the version of riskset that the coordinating centre uses, or start a new run"
 
 
 @dataclass(frozen=True)
@@ -52,21 +48,28 @@ class Past:
         Rosters under which data left, or may leave in a run that is open.
     runs
         How many runs each snapshot was used for.
+    begun
+        How many runs began of each plan under each roster, by both digests.
     """
 
     newest: Mapping[tuple[str, str], Roster]
     released: Sequence[Roster]
     runs: Mapping[bytes, int]
+    begun: Mapping[tuple[bytes, bytes], int]
 
 
 @dataclass(frozen=True)
 class Gate:
-    """The rules of one hospital: its settings, whom it trusts, its rows by approved plan."""
+    """The rules of one hospital: its settings, what its operators approved, its rows by plan."""
 
     config: SiteConfig
-    identity: bytes
-    federation: Federation
+    approvals: Approvals
     data: Mapping[bytes, Snapshot]
+
+    @property
+    def identity(self) -> bytes:
+        """The hospital's own public key, 32 bytes."""
+        return self.approvals.house.identity
 
     def admit(self, asked: OpenRun, past: Past, now: datetime) -> tuple[Run, Snapshot]:
         """Let a run begin, or refuse it. Looks at patients last, and makes nothing.
@@ -78,36 +81,78 @@ class Gate:
         HeldBackError
             If a rule of this hospital's own is against it.
         """
-        chain = self._chain(asked, past, now)
-        asked.verify(chain[-1].coordinator)
-        if asked.program != PROGRAM_VERSION:
-            raise ProgramError(f"the run is of program {asked.program}, not {PROGRAM_VERSION}")
+        trusted = self._trusted(asked, past, now)
         run = run_of(asked)
-        if run.roster.identity_of(self.config.site) != self.identity:
-            raise RosterError(f"the roster names another identity key for {self.config.site}")
-        snapshot = self._approved(run)
+        snapshot = self._rows(run)
         check_roster(snapshot.plan, len(run.roster.sites), simulated=run.roster.simulated)
         self._require_company(run.roster)
         self._require_rows(snapshot, past)
-        _require_atoms(self.config.site, chain, past, asked)
+        self._require_conditions(trusted.conditions, run, snapshot, past, now)
+        _require_atoms(self.config.site, trusted.chain, past, asked)
         return run, snapshot
 
-    def _chain(self, asked: OpenRun, past: Past, now: datetime) -> tuple[Roster, ...]:
-        chain = verify_chain(asked.rosters, self.federation, now=now)
-        known = past.newest.get((chain[-1].federation, chain[-1].study))
-        if known is None:
-            return chain
-        # Only now is it known of which study they are.
-        return verify_chain(asked.rosters, self.federation, now=now, known=known)
+    def require_approved(self, run: Run, steps: Iterable[str], now: datetime) -> None:
+        """Look again whether a run that has begun may go on with these steps.
 
-    def _approved(self, run: Run) -> Snapshot:
-        snapshot = self.data.get(run.plan_digest)
+        Raises
+        ------
+        HeldBackError
+            If it is not approved any more.
+        """
+        try:
+            self.approvals.require(run.plan_digest, run.roster, steps, now)
+        except FederationError as error:
+            raise HeldBackError(str(error), error.fix) from None
+
+    def _trusted(self, asked: OpenRun, past: Past, now: datetime) -> Trusted:
+        house = self.approvals.house
+        ground = Ground(
+            federation=house.federation,
+            site=house.site,
+            identity=house.identity,
+            program=PROGRAM_VERSION,
+            software=house.software,
+            operators=house.operators,
+            needed=house.needed,
+            newest=past.newest,
+            now=now,
+        )
+        claims = Claims(
+            rosters=asked.rosters,
+            request=asked.signed,
+            signature=asked.signature,
+            program=asked.program,
+            plan_digest=digest("plan", asked.plan),
+            proposals=self.approvals.proposals,
+            decisions=self.approvals.decisions,
+        )
+        try:
+            return establish(ground, claims)
+        except RefusedByRuleError as error:
+            run_of(asked)  # what anybody could have found is told first
+            raise HeldBackError(str(error), error.fix) from None
+
+    def _rows(self, run: Run) -> Snapshot:
+        try:
+            snapshot = self.data.get(run.plan_digest)
+        except FederationError as error:
+            raise HeldBackError(str(error), error.fix) from None
         if snapshot is None:
             raise HeldBackError(
-                "the plan is none that this hospital approved",
-                "look at the plan, and name it under [[plans]] in site.toml if it is welcome",
+                "there are no rows for the plan",
+                "name its extract under [[plans]] or [data] in site.toml",
             )
         return snapshot
+
+    def _require_conditions(
+        self, terms: Conditions, run: Run, snapshot: Snapshot, past: Past, now: datetime
+    ) -> None:
+        begun = past.begun.get((run.plan_digest, run.roster.digest), 0)
+        patients = len(snapshot.cohort.arm)
+        try:
+            terms.require(now=now, runs=begun, sites=len(run.roster.sites), patients=patients)
+        except FederationError as error:
+            raise HeldBackError(str(error), error.fix) from None
 
     def _require_company(self, roster: Roster) -> None:
         """Hold the roster to the hospital's own minimum, and to keys compared by telephone."""

@@ -68,6 +68,8 @@ class Kind(StrEnum):
     WITHDRAWN = "withdrawn"
     NOTE = "note"
     HEADS = "heads"
+    PROPOSED = "proposed"
+    DECIDED = "decided"
 
 
 @dataclass(frozen=True)

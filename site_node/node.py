@@ -29,6 +29,7 @@ from protocol.requests import (
 )
 from protocol.wire import codec
 from protocol.wire.codec import MessageError
+from site_node.approvals import Desk, House, PausedError
 from site_node.config import SiteConfig
 from site_node.data.snapshot import Snapshot
 from site_node.evidence import EvidenceError, RollbackError
@@ -78,6 +79,8 @@ class Node:
         The rows of every approved plan, by the plan's digest (`load_snapshots`).
     now, random
         The clock, in UTC, and a source of so many secret random bytes.
+    software
+        The digest of the installed files, 32 bytes (`installed_software`).
     at
         Told of every named point on the way; a test ends the process there.
 
@@ -100,6 +103,7 @@ class Node:
         *,
         now: Callable[[], datetime],
         random: Callable[[int], bytes],
+        software: bytes,
         at: Callable[[Point], None] = lambda _: None,
         log: Log | None = None,
     ) -> None:
@@ -112,9 +116,10 @@ class Node:
         self._stopped = was_rolled_back(ledger)
         if self._stopped:
             raise _stopped()
-        identity = identity_public(self._seed)
-        gate = Gate(config, identity, read_federation(folder), data)
-        self._runs = Runs(gate, self._seed, folder, ledger, now, random, at, self._log)
+        desk = Desk.open(house_of(config, folder, software), folder, ledger, self._log)
+        self._desk = desk
+        gate = Gate(config, desk.approvals, data)
+        self._runs = Runs(gate, desk, self._seed, folder, ledger, now, random, at, self._log)
         self._runs.resume()
         self._heads = Heads(config.site, self._seed, ledger)
 
@@ -169,6 +174,17 @@ class Node:
         self._log.say(Event.FAULT, Level.ERROR, code=error.code, reason=str(error))
         self._stopped = self._stopped or isinstance(error, RollbackError)
 
+    def take_in(self) -> None:
+        """Write down what operators decided, without waiting for a request.
+
+        Raises
+        ------
+        UnavailableError, LedgerError
+            If disk or ledger refuse; it is tried again with the next request.
+        """
+        with self._one_at_a_time:
+            self._runs.take_in()
+
     def tidy(self) -> None:
         """End runs whose time is over. For whoever carries requests to call now and then.
 
@@ -185,8 +201,11 @@ class Node:
             raise _stopped()
         if len(raw) > self._largest:
             raise MessageError("the request is larger than message_mb in site.toml allows")
+        self._runs.take_in()
         self._runs.tidy()
         request: Request = codec.decode_request(raw)
+        if self._desk.approvals.paused and not isinstance(request, Abort):
+            raise PausedError("the hospital's operator paused the node")
         match request:
             case OpenRun():
                 return self._runs.open(raw, request)
@@ -227,6 +246,18 @@ class Node:
             if entry.kind is Kind.EVIDENCE:
                 run = entry.ctx.hex()[:8]
                 self._log.say(Event.EVIDENCE, Level.ERROR, run=run, code=error.code)
+
+
+def house_of(config: SiteConfig, folder: StateFolder, software: bytes) -> House:
+    """Say who decides at a hospital, and under which software."""
+    return House(
+        site=config.site,
+        identity=identity_public(folder.seed(folder.identity)),
+        federation=read_federation(folder),
+        software=software,
+        operators=config.operators,
+        needed=config.needed,
+    )
 
 
 def read_federation(folder: StateFolder) -> Federation:

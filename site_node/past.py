@@ -1,5 +1,6 @@
 """What the ledger says of all runs together, for the gate and for people."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from protocol.governance.roster import Roster
@@ -24,7 +25,8 @@ def past_runs(ledger: Ledger) -> Past:
     answered = {ctx for ctx, trip in ledger.places(Kind.RELEASE) if trip > FIRST_TRIP}
     newest: dict[tuple[str, str], Roster] = {}
     released: list[Roster] = []
-    runs: dict[bytes, int] = {}
+    runs: Counter[bytes] = Counter()
+    begun: Counter[tuple[bytes, bytes]] = Counter()
     for opening in openings(ledger):
         roster, ctx = opening.run.roster, opening.run.ctx
         before = newest.setdefault((roster.federation, roster.study), roster)
@@ -32,5 +34,6 @@ def past_runs(ledger: Ledger) -> Past:
             newest[roster.federation, roster.study] = roster
         if ctx in answered or ctx not in closed:
             released.append(roster)
-        runs[opening.snapshot] = runs.get(opening.snapshot, 0) + 1
-    return Past(newest, released, runs)
+        runs[opening.snapshot] += 1
+        begun[opening.run.plan_digest, roster.digest] += 1
+    return Past(newest, released, runs, begun)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from protocol.errors import FederationError
 from protocol.governance.roster import RosterError, moment
+from protocol.governance.trusted import ProgramError
 from protocol.party import Hospital, begin
 from protocol.play import Finished
 from protocol.requests import Abort, Advance, ClosedTrip, Done, Finish, OpenRun, State
@@ -22,6 +23,7 @@ from protocol.secagg.site import (
     advertise,
     receive_keys,
 )
+from site_node.approvals import Desk, PausedError
 from site_node.coin import coin_entries
 from site_node.commitment import input_commitments
 from site_node.course import (
@@ -36,7 +38,8 @@ from site_node.course import (
 from site_node.data.snapshot import Snapshot
 from site_node.evidence import require_own_words
 from site_node.folder import SEED_SIZE, StateFolder, delete
-from site_node.gate import Gate, HeldBackError, ProgramError
+from site_node.gate import Gate, HeldBackError
+from site_node.inbox import waiting
 from site_node.keys import RunKeys, read_keys, write_keys
 from site_node.ledger import Entry, Kind, Ledger
 from site_node.logs import Event, Log
@@ -64,6 +67,7 @@ class Runs:
     """
 
     gate: Gate
+    desk: Desk
     seed: bytes = field(repr=False)
     folder: StateFolder
     ledger: Ledger
@@ -82,6 +86,7 @@ class Runs:
         UnavailableError, LedgerError, FolderError
             If disk or ledger are not as they have to be.
         """
+        self.take_in()
         still = self._still_open()
         for path in self.folder.runs.glob("*.keys*"):
             if path.name not in {self.folder.keys(ctx).name for ctx in still}:
@@ -153,6 +158,7 @@ class Runs:
             If the hospital's rows or rules are against it.
         """
         course = self._course(asked.trip.ctx, asked.since)
+        self._require_approved(course, asked.trip)
         sent = sent_before(course, asked)
         if sent is not None:
             self.log.say(Event.REPEATED, run=course.opening.name, trip=sent.trip)
@@ -194,6 +200,33 @@ class Runs:
         course = self._course(asked.ctx)
         asked.verify(course.opening.run.roster.coordinator)
         return course.done or self._close(course, "aborted", "the coordinator ended it")
+
+    def take_in(self) -> None:
+        """Write down what operators decided, and end the runs of what they withdrew (SPEC 6.6).
+
+        Raises
+        ------
+        UnavailableError, LedgerError, FolderError
+            If disk or ledger are not as they have to be.
+        """
+        if not any(True for _ in waiting(self.folder)):
+            return
+        self.desk.take_in(past_runs(self.ledger).newest, self.now())
+        for ctx in self._still_open():
+            course = self.courses.get(ctx) or self._read(ctx)
+            if course is not None and course.done is None:
+                self._end_if_withdrawn(course)
+
+    def _end_if_withdrawn(self, course: Course) -> None:
+        run = course.opening.run
+        if self.gate.approvals.ended(run.plan_digest, run.roster.digest):
+            self._close(course, "aborted", "an operator withdrew the plan")
+
+    def _require_approved(self, course: Course, trip: Trip) -> None:
+        if self.gate.approvals.paused:
+            raise PausedError("the hospital's operator paused the node")
+        kinds = [kind for _, kind in trip.steps]
+        self.gate.require_approved(course.opening.run, kinds, self.now())
 
     def _course(self, ctx: bytes, since: tuple[KeyShare, ...] | ClosedTrip = ()) -> Course:
         """Find a run, and see that nothing with our signature is missing from it."""
@@ -293,6 +326,9 @@ class Runs:
             raise _held_back(error) from None
         self.at(Point.COMPUTED)
         entry = release_entry(course.ctx, trip, reply, commitments)
+        # Computing takes its time, and an operator may have withdrawn meanwhile.
+        self.take_in()
+        self._require_approved(self.courses.get(course.ctx, course), trip)
         self.at(Point.BEFORE_LEDGER)
         self.ledger.append(*written, entry)
         self.at(Point.AFTER_LEDGER)

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from threading import Event as Flag
 from threading import Thread
+from time import monotonic
 from typing import Protocol, TextIO
 
 from protocol.errors import FederationError
@@ -27,15 +28,25 @@ from site_node.config import SiteConfig, read_config
 from site_node.data.snapshot import load_snapshots
 from site_node.doctor.handshake import Trust, certificates_pem
 from site_node.doctor.way import way_of
-from site_node.folder import StateFolder, UnavailableError, state_folder, write_private
+from site_node.folder import (
+    StateFolder,
+    UnavailableError,
+    state_folder,
+    write_private,
+)
 from site_node.ledger import Ledger, utc_now
 from site_node.logs import Event, Level, Log
 from site_node.node import Node, read_federation
 from site_node.past import past_runs
 from site_node.points import Point
+from site_node.rows import Rows
+from site_node.software import installed_software
 
 TIDY_SECONDS = 3600.0
 """How often runs whose time is over are looked for while nobody asks anything."""
+
+LOOK_SECONDS = 1.0
+"""How often what operators decided is looked for while nobody asks anything."""
 
 
 class Carrying(Protocol):
@@ -73,9 +84,13 @@ class Serving:
             self.log.say(Event.STOPPED)
 
     def _tidy(self, over: Flag) -> None:
-        while not over.wait(TIDY_SECONDS):
+        tidied = monotonic()
+        while not over.wait(LOOK_SECONDS):
             try:
-                self.node.tidy()
+                self.node.take_in()
+                if monotonic() - tidied >= TIDY_SECONDS:
+                    tidied = monotonic()
+                    self.node.tidy()
             except FederationError as error:
                 self.log.say(Event.FAULT, Level.ERROR, code=error.code, reason=str(error))
 
@@ -107,7 +122,20 @@ def prepared(
         log = Log(stack.enter_context(_stream(config)), utc_now, config.log_level)
         ledger = stack.enter_context(closing(Ledger.open(folder.ledger, folder.head)))
         data = load_snapshots(config, folder.seed(folder.secret))
-        node = Node(config, folder, ledger, data, now=utc_now, random=os.urandom, at=at, log=log)
+        rows = Rows(config, folder, dict(data))
+        software = installed_software()
+        write_private(folder.software, software, sync=False)
+        node = Node(
+            config,
+            folder,
+            ledger,
+            rows,
+            now=utc_now,
+            random=os.urandom,
+            software=software,
+            at=at,
+            log=log,
+        )
         me = partial(credentials, config, folder, ledger)
         open_carrier = _over_flower if config.superlink else _over_grpc
         carrier = open_carrier(config, folder, _End(me, node, _telling(log, tell), at))

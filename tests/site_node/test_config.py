@@ -12,6 +12,7 @@ from protocol.errors import ProblemsError
 from protocol.plan.digest import plan_digest
 from protocol.plan.read import read_plan
 from site_node.config import (
+    Approval,
     ApprovedPlan,
     Coordinator,
     Data,
@@ -34,6 +35,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "data": Data,
     "plans": ApprovedPlan,
     "known_sites": KnownSite,
+    "approval": Approval,
     "limits": Limits,
     "log": LogSettings,
 }

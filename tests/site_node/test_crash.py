@@ -114,7 +114,7 @@ def test_a_finish_that_dies_with_the_keys_gone_is_a_finish(tmp_path: Path) -> No
 
 def test_keys_without_a_run_are_swept_up(tmp_path: Path) -> None:
     """A node that died before the ledger knew of the run leaves a file of keys and no more."""
-    made = town(tmp_path)
+    made = town(tmp_path, approved=False)
     house = made.houses[S0]
     house.node  # noqa: B018 - starts it
     house.stop()

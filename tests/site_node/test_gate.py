@@ -19,7 +19,7 @@ from site_node.ledger import Kind
 from tests.federation.cohorts import changed, clinics
 from tests.federation.table import short_plan
 from tests.protocol.governance.parties import after, member, roster, seed
-from tests.site_node.town import House, Town, abort, drive, signed, town
+from tests.site_node.town import House, Town, abort, approve, drive, signed, town
 
 S0, S3 = SiteId("s0"), SiteId("s3")
 
@@ -41,6 +41,8 @@ def refused(house: House, asked: OpenRun) -> tuple[str, str]:
 
 
 def under(made: Town, *chain: Roster, **other: Any) -> OpenRun:
+    """Write the request under other rosters, which the first hospital's operator approved."""
+    approve(made.houses[S0], made.plan, *chain)
     return made.opening(rosters=tuple(signed(one) for one in chain), **other)
 
 

