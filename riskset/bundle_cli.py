@@ -6,6 +6,7 @@ They need a file and nothing else: no network, no hospital, no journal.
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -120,6 +121,45 @@ def recompute_bundle(
         print_lines(f"{equal:,} of {total:,} numbers equal", [f"written to {out}"] if out else [])
     if not found.holds:
         raise typer.Exit(int(Exit.TAMPERING))
+
+
+class EditionName(StrEnum):
+    """Which edition of the results."""
+
+    CONSORTIUM = "consortium"
+    PUBLICATION = "publication"
+
+
+@app.command("report")
+def report(  # noqa: PLR0917 - typer names them all on the command line
+    source: Annotated[Path, typer.Argument(help="A bundle, or a run's results.json.")],
+    out: Annotated[Path, typer.Option(help="The folder for the edition; new or empty.")],
+    edition: Annotated[
+        EditionName, typer.Option(help="'consortium' shows all; 'publication' what may leave it.")
+    ] = EditionName.PUBLICATION,
+    floor: Annotated[
+        int | None, typer.Option(help="A higher floor for counts than the profile's.")
+    ] = None,
+    at_risk: Annotated[
+        int | None, typer.Option(help="End curves where fewer are at risk than this.")
+    ] = None,
+    earlier: Annotated[
+        Path | None, typer.Option(help="The publication.json of an edition published before.")
+    ] = None,
+    output: FormatOption = Format.TEXT,
+) -> None:
+    """Write an edition of the results: report, tables, and what was hidden by which rule."""
+    from riskset.editions import Wanted, write_editions  # noqa: PLC0415 - draws figures
+
+    wanted = Wanted(edition == EditionName.PUBLICATION, floor, at_risk, earlier)
+    statement = write_editions(source, out, wanted)
+    if output is Format.JSON:
+        told: list[Json] = list(statement)
+        print_json({"schema": "riskset:report/1", "edition": str(edition), "statement": told})
+        return
+    if statement:
+        print_lines("What this edition says of itself", statement)
+    print_lines("Written", [f"{out}  the {edition} edition"])
 
 
 @app.command("compare")

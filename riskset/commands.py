@@ -91,6 +91,7 @@ LATER: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "verify": ("Check a bundle: signatures, digests, sums added up again.", _bundle("verify")),
     "recompute": ("Work a bundle's numbers out again from its sums.", _bundle("recompute")),
     "compare": ("Put the estimates of two bundles side by side.", _bundle("compare")),
+    "report": ("Write an edition of the results, such as for publication.", _bundle("report")),
     "backup": ("Copy the journal while the daemon works.", _centre("backup")),
     "restore": ("Put a copy of the journal back.", _centre("restore")),
     "renew": ("Renew the server's certificate.", _centre("renew")),

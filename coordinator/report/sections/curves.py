@@ -21,6 +21,7 @@ from coordinator.report.wording import (
     span_unit,
 )
 from protocol.results.model import QuantilePoint, Results, SurvivalResult
+from protocol.results.publication.withheld import NOT_SHOWN
 
 SMALL_WIDTH, SMALL_HEIGHT = 392, 138  # points
 
@@ -125,5 +126,7 @@ def _risk_table(results: Results, found: SurvivalResult) -> Table:
                 arm.told(arm.before(censored, tick)),
             )
             shown = percent(seen[-1] if seen else 1.0)
+            if tick > arm.last and is_published(arm.curve):
+                shown = NOT_SHOWN.words
             rows.append(Row((moment(tick, "month"), shown, *numbers[: len(arm.rows)])))
     return Table(found.label, ("Time", "Survival", *arms[0].rows), tuple(rows))
