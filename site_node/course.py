@@ -159,6 +159,15 @@ def read_opening(line: Line) -> Opening:
     return Opening(request, asked, run_of(asked), said, snapshot, line.moment)
 
 
+def read_answer(line: Line) -> Answer:
+    """Read a request and what was sent for it."""
+    trip, said, *_ = parts_of(_body(line))
+    reply = codec.decode_reply(said)
+    if not isinstance(reply, Reply):
+        raise LedgerError(f"line {line.seq} of the ledger answers no trip")
+    return Answer(codec.decode_trip(trip), reply)
+
+
 def read_done(line: Line) -> Done:
     """Read a run's last word."""
     said, _ = parts_of(_body(line))
@@ -234,17 +243,9 @@ def _answered(course: Course, releases: Sequence[Line], results: Sequence[Line])
     chain = state.chain
     for result in found:
         chain = next_chain(chain, result.digest)
-    record = tuple(_answer(line) for line in releases)
+    record = tuple(read_answer(line) for line in releases)
     whole = replace(state, chain=chain, closed=len(found), record=record)
     return replace(course, state=whole, results=found)
-
-
-def _answer(line: Line) -> Answer:
-    trip, said, *_ = parts_of(_body(line))
-    reply = codec.decode_reply(said)
-    if not isinstance(reply, Reply):
-        raise LedgerError(f"line {line.seq} of the ledger answers no trip")
-    return Answer(codec.decode_trip(trip), reply)
 
 
 def _result(line: Line) -> tuple[Result, tuple[bytes, ...]]:

@@ -248,8 +248,12 @@ def submit(settings: SiteConfig, software: bytes, *items: Item) -> bool:
     return True
 
 
-def approve(config: Path, proposal: Proposal, operator: str, key: Path) -> None:
+def approve(
+    config: Path, proposal: Proposal, operator: str, key: Path, software: bytes | None = None
+) -> None:
     """Take a proposal in and approve it at once: where one program plays all parts, as in a demo.
+
+    Without `software` it is that of the node (`running_software`).
 
     Raises
     ------
@@ -257,7 +261,7 @@ def approve(config: Path, proposal: Proposal, operator: str, key: Path) -> None:
         If proposal or key are not the hospital's.
     """
     settings = read_config(config)
-    software = running_software(settings)
+    software = software or running_software(settings)
     submit(settings, software, proposal_item(proposal))
     name, seed = read_operator(settings, operator, key)
     about = find(all_waiting(settings, software), proposal.plan_digest.hex())

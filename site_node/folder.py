@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_IMODE
+from time import monotonic, sleep
 
 from protocol.errors import Exit, FederationError
 
@@ -116,8 +117,10 @@ class StateFolder:
 
 
 @contextmanager
-def state_folder(path: Path) -> Iterator[StateFolder]:
+def state_folder(path: Path, patience_seconds: float = 0.0) -> Iterator[StateFolder]:
     """Open a state folder for one node alone, until the block ends.
+
+    With `patience_seconds` it is tried for so long: an operator's command holds it for a moment.
 
     Raises
     ------
@@ -131,7 +134,7 @@ def state_folder(path: Path) -> Iterator[StateFolder]:
     for file in (folder.identity, folder.secret, folder.federation, folder.ledger):
         if file.exists():
             _require_private(file, FILE_MODE)
-    lock = _locked(path / "lock")
+    lock = _locked(path / "lock", monotonic() + patience_seconds)
     try:
         _make_private(folder.runs)
         yield folder
@@ -213,13 +216,13 @@ def _require_private(path: Path, mode: int) -> None:
         raise FolderError(f"{path}: others may read or write it (mode {found:o}, not {mode:o})")
 
 
-def _locked(path: Path) -> int:
+def _locked(path: Path, until: float) -> int:
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE)
     except OSError as error:
         raise _unavailable(path, error) from None
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _wait_for(handle, until)
     except OSError:
         holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip() or "unknown"
         os.close(handle)
@@ -227,6 +230,18 @@ def _locked(path: Path) -> int:
     os.ftruncate(handle, 0)
     os.pwrite(handle, f"{os.getpid()}\n".encode("ascii"), 0)
     return handle
+
+
+def _wait_for(handle: int, until: float) -> None:
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if monotonic() >= until:
+                raise
+            sleep(0.05)
+        else:
+            return
 
 
 def _sync_folder(path: Path) -> None:

@@ -45,6 +45,9 @@ from site_node.software import installed_software
 TIDY_SECONDS = 3600.0
 """How often runs whose time is over are looked for while nobody asks anything."""
 
+LOCK_SECONDS = 5.0
+"""How long to wait for an operator's command that has the state folder."""
+
 LOOK_SECONDS = 1.0
 """How often what operators decided is looked for while nobody asks anything."""
 
@@ -103,11 +106,15 @@ def load_libraries() -> None:
 
 @contextmanager
 def prepared(
-    config_path: Path, tell: Tell, at: Callable[[Point], None] = lambda _: None
+    config_path: Path,
+    tell: Tell,
+    at: Callable[[Point], None] = lambda _: None,
+    software_of: Callable[[], bytes] = installed_software,
 ) -> Iterator[Serving]:
     """Put a node together from its settings; close everything at the end.
 
-    `tell` hears what becomes of the connection, beside the log. `at` is for tests.
+    `tell` hears what becomes of the connection, beside the log. `at` is for tests, and so is
+    another `software_of`: the digest of what is installed, which changes while people work on it.
 
     Raises
     ------
@@ -117,13 +124,13 @@ def prepared(
     config = read_config(config_path)
     load_libraries()
     with ExitStack() as stack:
-        folder = stack.enter_context(state_folder(config.state))
+        folder = stack.enter_context(state_folder(config.state, LOCK_SECONDS))
         read_federation(folder)  # before anything is opened, if it is not there
         log = Log(stack.enter_context(_stream(config)), utc_now, config.log_level)
         ledger = stack.enter_context(closing(Ledger.open(folder.ledger, folder.head)))
         data = load_snapshots(config, folder.seed(folder.secret))
         rows = Rows(config, folder, dict(data))
-        software = installed_software()
+        software = software_of()
         write_private(folder.software, software, sync=False)
         node = Node(
             config,

@@ -49,6 +49,8 @@ from tests.federation.cohorts import clinics
 HOST = "127.0.0.1"
 PLAN = "plan.toml"
 OPERATOR = "Dr Martin"
+SOFTWARE = bytes(31) + b"1"
+"""What stands for the digest of the installed files: people may be at work on them."""
 SMALL = Path(__file__).parents[1] / "small.toml"
 LONG = ("[propensity", "[[propensity", "[[designs", "[[populations", "[[subgroups")
 """Tables of the small plan that make for many trips."""
@@ -161,7 +163,7 @@ class Ground:
         proposal = propose(canonical(self.plan), (roster,), self.federation, signer)
         for file in self.site_files.values():
             if self.settings(SiteId(file.parent.name)).operators:
-                approve(file, proposal, OPERATOR, file.with_name("operator.key"))
+                approve(file, proposal, OPERATOR, file.with_name("operator.key"), SOFTWARE)
 
     @property
     def _identities(self) -> Path:

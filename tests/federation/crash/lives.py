@@ -32,7 +32,7 @@ from site_node.carriers import backoff
 from site_node.folder import write_private
 from site_node.ledger import Ledger
 from site_node.serving import ending_by_signal, prepared
-from tests.federation.crash.ground import totals
+from tests.federation.crash.ground import SOFTWARE, totals
 
 
 @dataclass
@@ -77,11 +77,12 @@ class World:
 
 def hospital(config: Path, world: World, death: Death) -> None:
     """Live as a hospital's node until a signal or a death."""
+    _write_to(screen(config))
     with (
         patch.object(backoff, "FIRST_SECONDS", 0.05),  # all else waits as long as in earnest
         patch.object(site_node.carriers.grpc, "HELD_SECONDS", 0.0),
         _clock(world),
-        prepared(config, lambda _: None, death) as serving,
+        prepared(config, lambda _: None, death, lambda: SOFTWARE) as serving,
         ending_by_signal(serving.carrier.stop),
     ):
         serving.run()
@@ -89,6 +90,7 @@ def hospital(config: Path, world: World, death: Death) -> None:
 
 def office(config: Path, world: World, death: Death) -> None:
     """Live as the coordinating centre until a signal or a death."""
+    _write_to(screen(config))
     stopped = Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     settings = read_config(config)
@@ -100,6 +102,17 @@ def office(config: Path, world: World, death: Death) -> None:
             publish=partial(publish, settings.out),
             at=death,
         )
+
+
+def screen(config: Path) -> Path:
+    """Name the file that stands for the screen of whoever lives by these settings."""
+    return config.with_name("screen.log")
+
+
+def _write_to(path: Path) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(handle, 2)
+    os.close(handle)
 
 
 def publish(out: Path, played: Played) -> None:

@@ -45,8 +45,7 @@ def test_refused_stays_refused(ground: Ground, sums: Any) -> None:
     unsure = ground.sites[1]
     file = ground.site_file(unsure)
     settings = file.read_text()
-    # Without its operator nothing that they decided counts.
-    file.write_text(settings[: settings.index("[[approval.operators]]")])
+    file.write_text(settings.replace("[log]", "[limits]\nmin_sites = 9\n\n[log]"))
     made = cluster(ground)
     with running(made) as (_, journal):
         made.until_state(journal, RunState.REFUSED)
