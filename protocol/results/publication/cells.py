@@ -110,6 +110,15 @@ def _people(results: Results) -> Iterator[tuple[Cell, int]]:
             yield from group.cells.items()
 
 
+def sizes(results: Results) -> Iterator[tuple[Cell, int]]:
+    """List the sizes of whole populations: always shown, and compared with earlier editions."""
+    for side, n in sides(results.flow.patients):
+        yield ("size", "the whole study", side), n
+    for card in results.populations:
+        for side, n in sides(card.patients):
+            yield ("size", card.name, side), n
+
+
 def groups(results: Results) -> Iterator[Group]:
     """List the counts that add up to a number that is shown."""
     yield Group({("excluded", one.reason): one.rows for one in results.flow.excluded})

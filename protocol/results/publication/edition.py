@@ -1,6 +1,7 @@
 """From results at full precision to what may be published: a pure function, applied to the whole.
 
-Every field of `Results` is named here, so that whoever adds one decides what becomes of it.
+Every field of `Results` is named here, so that whoever adds one decides what becomes of it; until
+then it is not published.
 """
 
 from collections.abc import Mapping
@@ -9,11 +10,14 @@ from types import MappingProxyType
 
 from protocol.results.model import Results, ScoreStratification
 from protocol.results.publication import outcomes, patients
-from protocol.results.publication.cells import Cell, Hidden, cells, hide
+from protocol.results.publication.cells import Cell, Hidden, cells, hide, sizes
 from protocol.results.publication.judge import Judge
-from protocol.results.publication.rules import Floors, floors
+from protocol.results.publication.rules import EditionError, Floors, floors
 from protocol.results.publication.statement import statement
 from protocol.results.publication.tree import in_steps, nearest, rounded
+
+UNPUBLISHED = ("time_grids", "levels", "doubly_robust", "negative_controls")
+"""Parts of the results for which no floor is decided on yet: no publication has them."""
 
 NONE_BEFORE: Mapping[Cell, int] = MappingProxyType({})
 
@@ -43,19 +47,37 @@ def publish(
         Floors at or above the profile's; the profile's own if None.
     earlier
         Counts that an earlier edition of the study shows (P5).
+
+    Raises
+    ------
+    EditionError
+        If a whole population differs by a few patients from that of the earlier edition.
     """
     chosen = own or floors(results.study.profile)
+    populations = dict(sizes(results))
+    _require_apart(populations, earlier, chosen.count)
     hidden = hide(results, chosen.count, earlier)
     reduced = rounded(_reduced(Judge(chosen, hidden), results), chosen.digits)
     if chosen.rounded_to > 1:
         reduced = in_steps(reduced, chosen.rounded_to)
     shown = {
         cell: nearest(n, chosen.rounded_to)
-        for cell, n in cells(results)
+        for cell, n in (*cells(results), *populations.items())
         if cell not in hidden and "without" not in cell[:2]
     }
     told = statement(results, chosen, hidden, compared=bool(earlier))
     return Edition(reduced, chosen, told, shown, hidden)
+
+
+def _require_apart(now: Mapping[Cell, int], earlier: Mapping[Cell, int], floor: int) -> None:
+    """Refuse to publish whole populations that differ by a few patients from published ones."""
+    for cell, n in now.items():
+        if cell in earlier and 0 < abs(n - earlier[cell]) < floor:
+            raise EditionError(
+                f"population {cell[1]} differs by fewer than {floor} patients from the earlier "
+                "edition: with both at hand their outcomes could be worked out (P5)",
+                "publish one of the two, or wait until the extracts differ by more",
+            )
 
 
 def _reduced(by: Judge, found: Results) -> Results:

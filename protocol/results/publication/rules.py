@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, replace
 
-from protocol.errors import FederationError
+from protocol.errors import Exit, FederationError
 
 
 class EditionError(FederationError):
     """An edition cannot be made as it was asked for."""
 
     code = "edition"
+    exit = Exit.DISCLOSURE
     fix = "leave the option out to have the profile's own floor"
 
 
