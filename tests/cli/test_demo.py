@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from coordinator.bundle.reader import open_bundle
 from coordinator.report.tidy import TABLES
 from coordinator.results import read_results
+from coordinator.verify import verify
 from riskset.cli import main
-from riskset.demo import Demo, compare
+from riskset.demo import NOTICE, Demo, compare
 from riskset.synthetic import frozen
 from tests.coordinator.examples import nothing
 
@@ -50,6 +52,17 @@ def test_it_leaves_extracts_plan_results_and_report(demo: tuple[Path, Any, str])
     report = (out / "report.html").read_text(encoding="utf-8")
     assert "SIMULATED" not in report  # a federation ran it, though nobody in it is real
     assert "nobody in this cohort exists" in report
+
+
+def test_its_bundle_holds(demo: tuple[Path, Any, str]) -> None:
+    """Read from the coordinator's journal, with rosters that an authority signed."""
+    place, found, _ = demo
+    with open_bundle(place / found["files"]["bundle"]) as bundle:
+        assert bundle.manifest.notice == NOTICE
+        verdict = verify(bundle)
+    assert verdict.holds
+    told = {tick.what: tick.found for tick in verdict.ticks}
+    assert told["Roster"].startswith("7 hospitals, version 1, of the federation ")
 
 
 def test_published_stands_beside_reproduced(demo: tuple[Path, Any, str]) -> None:

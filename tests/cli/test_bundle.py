@@ -1,0 +1,95 @@
+"""`riskset verify`, `recompute`, `compare` and `report`, as an auditor meets them."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from riskset.runs import run_simulation
+from tests.cli.test_simulate import Ended, Run
+from tests.riskset.folders import SMALL, write_extracts
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    return Run(monkeypatch, capsys)
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder that a simulation left."""
+    folder = tmp_path_factory.mktemp("bundle")
+    sites, made = write_extracts(folder / "sites"), folder / "out"
+    run_simulation(SMALL, sites, made, None, b"1", opened=False, quiet=True)
+    return made
+
+
+def test_verify_ticks_and_names_the_next_step(run: Run, out: Path) -> None:
+    ended = run("verify", out / "bundle.zip")
+    assert ended.status == 0
+    lines = ended.out.splitlines()
+    assert sum(line.startswith("ok ") for line in lines) == 9
+    assert "SIMULATED: nobody signed the roster" in ended.out
+    assert f"riskset recompute {out / 'bundle.zip'}" in ended.out
+    told = json.loads(run("verify", out, "--format", "json").out)
+    assert told["schema"] == "riskset:verify/1"
+    assert told["holds"] is told["simulated"] is True
+
+
+def test_tampering_ends_with_6(run: Run, out: Path, tmp_path: Path) -> None:
+    raw = bytearray((out / "bundle.zip").read_bytes())
+    raw[raw.index(b'"hazard_ratio": ') + 20] ^= 1
+    bad = tmp_path / "bad.zip"
+    bad.write_bytes(raw)
+    ended = run("verify", bad)
+    assert ended.status == 6
+    assert "results/results.json: was changed, or is not whole" in ended.err
+    assert json.loads(run("verify", bad, "--format", "json").out)["holds"] is False
+    bad.write_bytes(raw[:-100])
+    assert run("verify", bad).status == 6
+
+
+def test_recompute_counts_numbers_and_writes_the_same_files(
+    run: Run, out: Path, tmp_path: Path
+) -> None:
+    ended = run("recompute", out / "bundle.zip", "--out", tmp_path / "again")
+    assert ended.status == 0
+    assert "3 of 3 figures equal" in ended.out
+    numbers = next(line for line in ended.out.splitlines() if line.endswith("numbers equal"))
+    equal, _, total, *_ = numbers.replace("ok", "").split()[-5:]
+    assert equal == total
+    for path in (tmp_path / "again").iterdir():
+        assert path.read_bytes() == (out / path.name).read_bytes()
+    told = json.loads(run("recompute", out / "bundle.zip", "--format", "json").out)
+    assert told["equal"] == told["numbers"] > 400
+
+
+def test_compare_a_bundle_with_itself(run: Run, out: Path, tmp_path: Path) -> None:
+    other = shutil.copy(out / "bundle.zip", tmp_path / "other.zip")
+    ended = run("compare", out / "bundle.zip", other)
+    assert ended.status == 0
+    assert "of one plan" in ended.out
+    assert "overlap" in ended.out
+    told = json.loads(run("compare", out, other, "--all", "--format", "json").out)
+    assert told["identical"] == told["estimates"] == len(told["sides"])
+
+
+def test_report_writes_both_editions(run: Run, out: Path, tmp_path: Path) -> None:
+    ended = run("report", out / "bundle.zip", "--out", tmp_path / "public")
+    assert ended.status == 0
+    assert "counts of 1 to 4 patients are told in words" in ended.out
+    assert (tmp_path / "public" / "publication.json").is_file()
+    arguments = ("--edition", "consortium", "--format", "json")
+    full = run("report", out / "results.json", "--out", tmp_path / "full", *arguments)
+    assert json.loads(full.out)["statement"] == []
+    assert (tmp_path / "full" / "results.json").read_bytes() == (out / "results.json").read_bytes()
+    again = run("report", out, "--out", tmp_path / "public")
+    assert (again.status, "would-overwrite" in again.err) == (2, True)
+
+
+def test_floors_are_not_lowered(run: Run, out: Path, tmp_path: Path) -> None:
+    ended: Ended = run("report", out / "results.json", "--out", tmp_path / "x", "--floor", "2")
+    assert ended.status == 5
+    assert "raised, and not lowered" in ended.err
+    assert not (tmp_path / "x").exists()
