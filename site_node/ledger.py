@@ -68,6 +68,7 @@ class Kind(StrEnum):
     WITHDRAWN = "withdrawn"
     NOTE = "note"
     HEADS = "heads"
+    PATTERNS = "patterns"
     PROPOSED = "proposed"
     DECIDED = "decided"
 

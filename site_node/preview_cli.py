@@ -5,6 +5,8 @@ for, readable by its owner.
 """
 
 import os
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -86,7 +88,7 @@ def _cohort(
     from site_node.data.check import inspect_extract  # noqa: PLC0415
     from site_node.data.mapping import read_mapping  # noqa: PLC0415
 
-    own, site = Tighter(), site_id("this-hospital")
+    own, site, settings = Tighter(), site_id("this-hospital"), None
     if extract is None or config.exists():
         settings = read_config(config)
         own, site = settings.tighter, settings.site
@@ -100,7 +102,24 @@ def _cohort(
     cohort = enrol(study, site, reading.extract, os.urandom(32))
     require_plan(study, own)
     require_cohort(study, cohort, own)
+    if settings is not None:
+        _require_patterns(settings.state, study, cohort, own)
     return cohort, own
+
+
+def _require_patterns(state: Path, study: "Plan", cohort: "Cohort", own: "Tighter") -> None:
+    """Hold the plan's cohorts against those that earlier runs released, where there were some."""
+    from site_node.folder import StateFolder  # noqa: PLC0415
+    from site_node.ledger import Ledger  # noqa: PLC0415
+    from site_node.patterns import Patterns  # noqa: PLC0415
+
+    folder = StateFolder(state)
+    if not folder.ledger.exists():
+        return
+    named = replace(cohort, secret=folder.seed(folder.secret))
+    # As it is, also beside a running node: nothing is written.
+    with closing(Ledger.open(folder.ledger, folder.head, older=True)) as ledger:
+        Patterns(folder, ledger).require_planned(study, named, own)
 
 
 def _chosen(found: "tuple[Item, ...]", number: int | None) -> "tuple[Item, ...]":

@@ -37,13 +37,14 @@ from site_node.course import (
 )
 from site_node.data.snapshot import Snapshot
 from site_node.evidence import require_own_words
-from site_node.folder import SEED_SIZE, StateFolder, delete
+from site_node.folder import SEED_SIZE, StateFolder, UnavailableError, delete
 from site_node.gate import Gate, HeldBackError
 from site_node.inbox import waiting
 from site_node.keys import RunKeys, read_keys, write_keys
-from site_node.ledger import Entry, Kind, Ledger
+from site_node.ledger import Entry, Kind, Ledger, LedgerError
 from site_node.logs import Event, Log
 from site_node.past import openings, past_runs
+from site_node.patterns import Patterns
 from site_node.points import Point
 from site_node.repeats import is_accepted, same_opening, sent_before
 
@@ -318,9 +319,14 @@ class Runs:
         trip.verify(hospital.state.view)
         hospital.require_next(trip)
         try:
+            patterns, asked = Patterns(self.folder, self.ledger), hospital.known.steps
+            limits = self.gate.config.tighter
+            noted = patterns.entries(course.ctx, trip.trip, snapshot, asked, limits)
             own = hospital.numbers()
             after, reply = hospital.answer(trip, own)
             commitments = input_commitments(hospital, own)
+        except (UnavailableError, LedgerError):
+            raise
         except Exception as error:
             # From here on everything may hang on patients: no code of its own leaves.
             raise _held_back(error) from None
@@ -330,7 +336,7 @@ class Runs:
         self.take_in()
         self._require_approved(self.courses.get(course.ctx, course), trip)
         self.at(Point.BEFORE_LEDGER)
-        self.ledger.append(*written, entry)
+        self.ledger.append(*written, *noted, entry)
         self.at(Point.AFTER_LEDGER)
         self._keep(replace(course, state=after.state))
         size = sum(len(vector.words) for vector in reply.vectors)
