@@ -20,7 +20,7 @@ class Line:
     `open` false: new connections are dropped at once. `up` and `down` false: bytes in that
     direction are lost without a word, as behind a firewall that forgot the connection; the line
     has to be cut afterwards. With `half_open`, the end of one side is not told to the other.
-    `bytes_per_second` holds for both directions, 0 for as fast as may be.
+    Speeds are in bytes a second, 0 for as fast as may be.
     """
 
     target: tuple[str, int]
@@ -29,7 +29,8 @@ class Line:
     up: bool = True
     down: bool = True
     half_open: bool = False
-    bytes_per_second: int = 0
+    up_speed: int = 0
+    down_speed: int = 0
     dialled: int = 0
     passed_bytes: int = 0
     _pairs: list[tuple[socket.socket, socket.socket]] = field(default_factory=list)
@@ -85,14 +86,17 @@ class Line:
         except OSError:
             return None
 
+    def _speed(self, is_up: bool) -> int:
+        return self.up_speed if is_up else self.down_speed
+
     def _copy(self, source: socket.socket, sink: socket.socket, is_up: bool) -> None:
         with suppress(OSError):
-            while some := source.recv(self.bytes_per_second // 8 or 65536):
+            while some := source.recv(self._speed(is_up) // 8 or 65536):
                 if self.up if is_up else self.down:
                     sink.sendall(some)
                     self.passed_bytes += len(some)
-                if self.bytes_per_second:
-                    time.sleep(len(some) / self.bytes_per_second)  # this is what slow means
+                if speed := self._speed(is_up):
+                    time.sleep(len(some) / speed)  # this is what slow means
         if not self.half_open:
             for end in (source, sink):
                 with suppress(OSError):

@@ -33,7 +33,7 @@ from site_node.points import Point
 from tests.federation.crash.cluster import Cluster, cluster, running
 from tests.federation.crash.ground import Ground, in_the_clear, replace_text
 from tests.federation.crash.invariants import arrivals, require_sound, vectors
-from tests.federation.crash.lives import Death, rows
+from tests.federation.crash.lives import Death, rows, screen
 
 WINDOW = 8
 """Words that are looked for together: no chance hits, and none is missed by a change beside it."""
@@ -200,7 +200,7 @@ def test_no_value_of_a_record_is_anywhere_but_in_the_extract(ground: Ground) -> 
 
 
 def test_what_a_broken_extract_says_on_screen_names_no_value(
-    ground: Ground, capfd: pytest.CaptureFixture[str]
+    ground: Ground,
 ) -> None:
     site = plant(ground)
     extract = ground.folder / site / "extract.csv"
@@ -211,6 +211,7 @@ def test_what_a_broken_extract_says_on_screen_names_no_value(
         made.until(lambda: bool(made.sites[site].ends))
     finally:
         made.stop()
-    said = capfd.readouterr()
-    assert not found_in((said.out + said.err).encode(), set(CANARIES))
+    said = screen(ground.site_file(site)).read_bytes()
+    assert b"marker" in said
+    assert not found_in(said, set(CANARIES))
     assert made.sites[site].ends[0] == 1
