@@ -17,6 +17,7 @@ from coordinator.bundle.replay import answered, parsed_results, view_of
 from coordinator.resume import run_of
 from protocol import PROGRAM_VERSION
 from protocol.errors import FederationError
+from protocol.governance.approval import Decision
 from protocol.governance.chain import verify_chain
 from protocol.governance.federation import FINGERPRINT_WORDS, Federation
 from protocol.governance.identity import require_signed
@@ -89,7 +90,7 @@ def verify(bundle: Bundle) -> Verdict:
         plan = ticks.check("Plan", lambda: _plan(bundle))
         opened, run = ticks.check("Roster", lambda: _roster(bundle))
         ticks.check("Seal", lambda: _seal(bundle, run))
-        ticks.check("Approvals", lambda: _approvals(bundle))
+        ticks.check("Approvals", lambda: _approvals(bundle, run))
         ticks.check("Opening", lambda: _opening(opened, run))
         view = ticks.check("Keys", lambda: _keys(bundle, run))
         known = ticks.check("Sums", lambda: _sums(bundle, plan, view))
@@ -174,10 +175,33 @@ def _seal(bundle: Bundle, run: Run) -> tuple[str, None]:
     return "the coordinator signed the list of members", None
 
 
-def _approvals(bundle: Bundle) -> tuple[str, None]:
-    """Count approvals. What they say, and who signed it, is for whoever makes them."""
+def _approvals(bundle: Bundle, run: Run) -> tuple[str, None]:
+    """See that each decision is signed and about this plan, roster and federation (SPEC 4.8).
+
+    Whose key it is, only the hospital can say: rosters name no operators.
+    """
     there = [name for name in bundle.sizes if name.startswith("approvals/")]
-    return (f"{len(there)} in the bundle" if there else "none in this bundle"), None
+    sites = {_decision(bundle, name, run).site for name in there}
+    if not there:
+        return "none in this bundle", None
+    count = "1 decision" if len(there) == 1 else f"{len(there)} decisions"
+    told = ", ".join(sorted(sites))
+    return f"{count} about this plan and roster, signed by operators of {told}", None
+
+
+def _decision(bundle: Bundle, name: str, run: Run) -> Decision:
+    with of_member(name):
+        decision = Decision.from_bytes(bundle.body(name))
+        decision.verify()
+        run.roster.identity_of(decision.site)
+    said, wanted = decision.subject, (run.plan_digest, run.roster.digest)
+    if (said.plan, said.roster) != wanted:
+        raise BundleError(f"{name}: is about another plan or roster")
+    if names.FEDERATION in bundle.sizes:
+        federation = Federation.from_bytes(bundle.body(names.FEDERATION))
+        if said.federation != federation.digest:
+            raise BundleError(f"{name}: is about another federation")
+    return decision
 
 
 def _opening(opened: OpenRun, run: Run) -> tuple[str, None]:

@@ -35,8 +35,8 @@ class Beside:
     """What goes into a bundle and is no part of the run itself.
 
     `notice` is the sentence in the report's banner. `federation` is the file that says whose
-    signatures count; a simulation has none. `approvals` holds signed approvals by file name, such
-    as "lyon.json".
+    signatures count; a simulation has none. `approvals` holds operators' signed decisions by file
+    name, such as "lyon-1.json".
     """
 
     notice: str = ""

@@ -1,14 +1,19 @@
 """A true bundle holds; whatever is changed in it shows, and the member is named."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from coordinator.bundle import names
 from coordinator.bundle.plain import BundleError
 from coordinator.bundle.reader import open_bundle
+from coordinator.bundle.write import Beside, write_bundle
 from coordinator.verify import Verdict, verify
 from protocol.canonical import canonical_json
+from protocol.governance.approval import NO_CONDITIONS, Decision, Subject
+from protocol.governance.approval import Verdict as Said
 from protocol.ids import SiteId
+from protocol.plan.digest import plan_digest
 from protocol.run import Played, play
 from tests.coordinator.bundle.made import (
     Members,
@@ -141,3 +146,31 @@ def test_withheld_totals_are_checked_under_their_salts(tmp_path: Path) -> None:
     assert verdict_of(tmp_path, whole).holds
     without = {name: body for name, body in whole.items() if name != salted[0]}
     assert salted[0] in fault_of(tmp_path, without)
+
+
+def decision(played: Played, verdict: Said = Said.APPROVE) -> Decision:
+    plan, site = plan_digest(played.plan), SiteId(played.sites[0])
+    subject = Subject(bytes(32), plan, played.roster_digest, bytes(32))
+    time = "2026-03-31T09:00:00Z"
+    made = Decision(verdict, site, subject, NO_CONDITIONS, "", "An operator", b"", time)
+    return made.sign(bytes(32))
+
+
+def test_decisions_of_operators(tmp_path: Path, played: Played, path: Path) -> None:
+    said = decision(played)
+    beside = Beside(approvals={"a-1.json": said.to_bytes()})
+    write_bundle(tmp_path / "b.zip", played, path.parent, beside)
+    whole = members_of(tmp_path / "b.zip")
+    ticks = {tick.what: tick.found for tick in verdict_of(tmp_path, whole).ticks}
+    told = f"1 decision about this plan and roster, signed by operators of {played.sites[0]}"
+    assert ticks["Approvals"] == told
+    other = replace(said, subject=replace(said.subject, plan=bytes(32))).sign(bytes(32))
+    for bad, why in (
+        (replace(said, comment="changed"), "is not signed by"),
+        (other, "is about another plan or roster"),
+        (replace(said, site=SiteId("nobody")).sign(bytes(32)), "is not in the roster"),
+    ):
+        forged = sealed({**whole, "approvals/a-1.json": bad.to_bytes()}, ctx_of(played))
+        found = fault_of(tmp_path, forged)
+        assert found.startswith("approvals/a-1.json: ")
+        assert why in found
