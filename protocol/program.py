@@ -36,6 +36,7 @@ from protocol.steps.outcome_table import OutcomeTable
 from protocol.steps.overlap import NARROWEST, Bins, Overlap, Strata
 from protocol.steps.population import Complete, Everybody, Filtered, Population
 from protocol.steps.risk_table import EVERY, Level, RiskTableStep
+from protocol.steps.unlock import Unlock
 from protocol.steps.weighting import Weighted
 from protocol.steps.within import WithinHospital
 
@@ -47,6 +48,14 @@ APART = (
     "the profile allows (rule D)"
 )
 """Why a subgroup level is left out that is large enough by itself."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of the study beside others; `before` says that it knows no outcome."""
+
+    play: Play[Any]
+    before: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,18 +86,20 @@ def study(plan: Plan, roster_digest: bytes) -> Play[Findings]:
     populations, members, left_out = yield from _populations(plan, flow, designs, weighted)
     looked, small = yield from _subgroups(plan, populations, members)
     strata = yield from _strata(plan, cut, populations, members)
-    described = together(
-        [
-            *(outcomes(plan, p, size_of(p, members), looked[p.name]) for p in populations),
-            *(_described(plan, population, flow) for population in populations),
-            exact_quartiles(Complete(plan), pooled),
-            *_within_strata(plan, strata),
-            *_adjusted(plan, model),
-        ]
-    )
+    asked: list[_Part] = [
+        *(_Part(outcomes(plan, p, size_of(p, members), looked[p.name])) for p in populations),
+        *(_Part(_described(plan, p, flow), before=True) for p in populations),
+        _Part(exact_quartiles(Complete(plan), pooled), before=True),
+        *_within_strata(plan, strata),
+        *map(_Part, _adjusted(plan, model)),
+    ]
+    if plan.study.outcomes_locked:
+        yield from together(part.play for part in asked if part.before)
+        yield from ask(Unlock())
+        asked = [part for part in asked if not part.before]
     # Beside the outcomes: all that must not know them is decided.
-    coin = Coin(tossed, terms, flow.coin_commitments)
-    _, imputed = yield from both(described, impute(plan, scores, pooled, flow, coin))
+    coin, rest = Coin(tossed, terms, flow.coin_commitments), together(part.play for part in asked)
+    _, imputed = yield from both(rest, impute(plan, scores, pooled, flow, coin))
     unmade = [one for one in (imputed, strata) if isinstance(one, LeftOut)]
     left_out = (*left_out, *unweighted, *small, *unmade)
     drawn = imputed if isinstance(imputed, Imputed) else None
@@ -244,16 +255,16 @@ def _strata(
     return (yield from size_strata(plan, cut, tuple(named.values()), tuple(patterns)))
 
 
-def _within_strata(plan: Plan, strata: ScoreStrata | LeftOut | None) -> Iterator[Play[Any]]:
+def _within_strata(plan: Plan, strata: ScoreStrata | LeftOut | None) -> Iterator[_Part]:
     """Ask the tables of every stratum."""
     if not isinstance(strata, ScoreStrata):
         return
     for population, size in zip(strata.populations, strata.sizes, strict=True):
-        yield tell(Describe(plan, population))
+        yield _Part(tell(Describe(plan, population)), before=True)
         for endpoint in plan.survival:
-            yield tell(RiskTableStep(plan, endpoint, population, EVERY, size))
+            yield _Part(tell(RiskTableStep(plan, endpoint, population, EVERY, size)))
         for outcome in plan.binary:
-            yield tell(OutcomeTable(plan, outcome, population, EVERY, size))
+            yield _Part(tell(OutcomeTable(plan, outcome, population, EVERY, size)))
 
 
 def _adjusted(plan: Plan, model: Model | None) -> Iterator[Play[Any]]:

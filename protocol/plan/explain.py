@@ -27,6 +27,11 @@ NEVER_LEAVES = (
     "program that it has installed.",
 )
 
+LOCKED = (
+    "Outcomes are locked: none is asked for before the coordinating centre has looked at the "
+    "balance and unlocked them with a reason, which is logged."
+)
+
 
 @dataclass(frozen=True)
 class Table:
@@ -234,7 +239,9 @@ def _populations(plan: Plan) -> Section:
 
 def _endpoints(plan: Plan) -> Section:
     sentences = tuple(phrases.endpoint(plan, endpoint) for endpoint in plan.endpoints)
-    return Section("What is compared", sentences or ("Nothing: the plan has no endpoint.",))
+    locked = (LOCKED,) if plan.study.outcomes_locked and sentences else ()
+    said = (*sentences, *locked) or ("Nothing: the plan has no endpoint.",)
+    return Section("What is compared", said)
 
 
 def _subgroups(plan: Plan) -> Section:

@@ -39,6 +39,13 @@ class Study(Part):
     time_unit: Literal["day", "month"] = Field(
         default="day", description="The unit of all times; times are whole numbers of it."
     )
+    outcomes_locked: bool = Field(
+        default=False,
+        # Left out of the plan's name where it is not asked for, as plans had no such key before.
+        exclude_if=lambda value: not value,
+        description="Whether outcomes wait until the coordinating centre has looked at the "
+        "balance: it unlocks them with a reason, which is logged.",
+    )
     people: tuple[Person, ...] = Field(
         default=(), description="The people who answer for the study."
     )
