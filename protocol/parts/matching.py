@@ -1,5 +1,6 @@
 """Make the arms comparable: quotas and lottery across hospitals, or each hospital on its own."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -66,13 +67,17 @@ Made = PooledMatch | LocalMatch | LeftOut
 
 
 def caliper_of(scores: Scores, design: Design) -> float:
-    """Turn the plan's caliper in SDs into one on the logit."""
+    """Turn the plan's caliper in SDs into one on the logit; infinite where there is none."""
+    return math.inf if design.caliper == "none" else _caliper_width(scores, design)
+
+
+def _caliper_width(scores: Scores, design: Design) -> float:
     return design.caliper_sd * scores.logit_mean_sd[1]
 
 
 def strata_of(scores: Scores, design: Design) -> Strata:
     """Lay bins and categories for a design."""
-    bins = score_bins(caliper_of(scores, design), rules(scores.model.plan).bins_per_caliper)
+    bins = score_bins(_caliper_width(scores, design), rules(scores.model.plan).bins_per_caliper)
     return Strata(scores.model, scores.b, bins, design.exact)
 
 
@@ -101,13 +106,13 @@ def match(
         return LeftOut(design.name, "no pair lies within the caliper")
     keys = range(1, design.lottery_keys + 1)
     draws = {key: Draw(strata, quotas, coin, terms, key) for key in keys}
-    chosen, choice = yield from _best_lottery(design, draws, before)
-    return PooledMatch(Matched(design, chosen), histogram, quotas, choice, caliper)
+    population, choice = yield from _best_lottery(design, draws, before)
+    return PooledMatch(population, histogram, quotas, choice, caliper)
 
 
 def _best_lottery(
     design: Design, draws: Mapping[int, Draw], before: Description
-) -> Play[tuple[Draw, Choice]]:
+) -> Play[tuple[Matched, Choice]]:
     """Find who is taken under every key, and keep the key with the best balance."""
     found = yield from search_thresholds(design.name, draws, quota_searches(draws))
     draws = {key: with_thresholds(draw, found) for key, draw in draws.items()}
@@ -115,7 +120,8 @@ def _best_lottery(
     chosen = draws[choice.key_number]
     if design.ratio > 1:  # weights of controls need their flow cells
         chosen = yield from with_borders(design.name, chosen)
-    return chosen, choice
+    rivals = tuple(draw for number, draw in draws.items() if number != choice.key_number)
+    return Matched(design, chosen, rivals), choice
 
 
 def with_borders(name: str, draw: Draw) -> Play[Draw]:

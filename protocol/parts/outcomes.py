@@ -1,6 +1,7 @@
 """Ask the outcomes of one population: tables first, then what is built on them."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from protocol.disclosure import rules
@@ -12,13 +13,14 @@ from protocol.parts.by_hospital import (
     stratified_hazards,
 )
 from protocol.parts.matching import with_borders
+from protocol.parts.pairs import cell_events, lottery_scores, other_lotteries, within_pairs
 from protocol.plan.model import Plan, TimeToEvent
 from protocol.play import Play, ask, both, tell, together
 from protocol.stats.cox import NotEstimable, Ties, fit, score_residuals
-from protocol.steps.by_hospital import StratifiedOutcome
+from protocol.steps.by_hospital import StratifiedGray, StratifiedOutcome
 from protocol.steps.outcome_table import OutcomeTable
 from protocol.steps.population import Population
-from protocol.steps.quota import Matched
+from protocol.steps.quota import Draw, Matched
 from protocol.steps.residuals import Residuals
 from protocol.steps.risk_table import EVERY, Events, Level, RiskTableStep
 from protocol.steps.stratified import Contributors, StratifiedLogRank
@@ -37,10 +39,16 @@ def outcomes(
     odds = _odds(plan, population)
     found = yield from together([*survival, *cells, *tables, *odds])
     paired = found[len(survival)] if cells else None
-    if isinstance(paired, Matched):
+    if isinstance(paired, Paired):
         events = [table for table in found[: len(survival)] if isinstance(table, Events)]
         asked = zip(plan.survival, events, strict=True)
-        yield from together(_residuals(plan, endpoint, paired, table) for endpoint, table in asked)
+        yield from together(
+            part
+            for endpoint, table in asked
+            for part in _of_pairs(
+                RiskTableStep(plan, endpoint, population, EVERY, size), paired, table
+            )
+        )
 
 
 def _plain_tables(
@@ -61,8 +69,11 @@ def _table(step: RiskTableStep | OutcomeTable) -> Play[None]:
 def _survival(step: RiskTableStep) -> Play[Events | None]:
     events, contributing = yield from both(tell(step), ask(Contributors(step)))
     enough = contributing >= rules(step.plan).strata_hospitals
-    if enough and not step.population.weighted:
-        yield from together([*_stratified(step), *_sensitivity(step, events)])
+    if enough:
+        beside = [*within_pairs(step, events)]
+        if not step.population.weighted:
+            beside += [*_stratified(step), *_sensitivity(step, events)]
+        yield from together(beside)
     return events
 
 
@@ -72,6 +83,9 @@ def _stratified(step: RiskTableStep) -> Iterator[Play[Any]]:
     yield from (stratified_hazards(step, ties) for ties in Ties)
     if step.endpoint.further_tests:
         yield further_tests(step)
+    if step.endpoint.gray_by_hospital:
+        causes = range(1 + len(step.endpoint.competing))
+        yield from (tell(StratifiedGray(step, cause)) for cause in causes)
 
 
 def _sensitivity(step: RiskTableStep, events: Events | None) -> Iterator[Play[Any]]:
@@ -97,14 +111,35 @@ def _log_rank(step: RiskTableStep) -> Play[None]:
     yield from tell(StratifiedLogRank(step))
 
 
-def _cells(plan: Plan, population: Population) -> Play[Matched | None]:
+@dataclass(frozen=True)
+class Paired:
+    """A population matched across hospitals whose patients know their cells.
+
+    `others` are lotteries to look at beside the one that was kept.
+    """
+
+    population: Matched
+    others: tuple[Draw, ...]
+
+
+def _cells(plan: Plan, population: Population) -> Play[Paired | None]:
     """Tell each matched patient its flow cell, where pairs may be looked at."""
     if not isinstance(population, Matched) or not rules(plan).totals_to_sites:
         return None
     if population.weighted:  # sets of unequal size have no pairs
         return None
-    draw = yield from with_borders(population.name, population.draw)
-    return Matched(population.design, draw)
+    draw, others = yield from both(
+        with_borders(population.name, population.draw), other_lotteries(plan, population)
+    )
+    return Paired(replace(population, draw=draw), others)
+
+
+def _of_pairs(step: RiskTableStep, paired: Paired, events: Events) -> Iterator[Play[Any]]:
+    """Ask what is built on the cells of pairs and on the open table."""
+    yield _residuals(step.plan, step.endpoint, paired.population, events)
+    yield from cell_events(step, paired.population)
+    if paired.others:
+        yield lottery_scores(step, paired.population, paired.others, events.table)
 
 
 def _residuals(

@@ -135,6 +135,10 @@ def _design(plan: Plan, design: Design, loc: Loc) -> Iterator[Finding]:
     if design.caliper_sd > WIDE_CALIPER_SD:
         rule = f"a caliper beyond {WIDE_CALIPER_SD} pairs patients who are unlike"
         yield Finding((*loc, "caliper_sd"), rule, "0.2 is usual (Austin 2011)")
+    if design.caliper == "none":
+        rule = "without a caliper patients are paired however unlike they are"
+        fix = "look at balance, and have a design with a caliper beside it"
+        yield Finding((*loc, "caliper"), rule, fix)
 
 
 def _endpoints(plan: Plan) -> Iterator[Finding]:

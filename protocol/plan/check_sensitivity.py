@@ -1,12 +1,14 @@
 """Rules on what is asked beside the main comparison.
 
-Strata of the score, trimming, further tests, adjustment, and agreement of hospitals.
+Strata of the score, trimming, pairs, other lotteries, further tests, adjustment, and agreement of
+hospitals.
 """
 
 from collections.abc import Iterator
 
 from protocol.plan.finding import Finding
-from protocol.plan.model import Plan, TimeToEvent
+from protocol.plan.model import Design, Plan, TimeToEvent
+from protocol.plan.sentences import Loc
 
 SEES_TOTALS = ("exact", "open")
 """Profiles under which hospitals see the tables from which they would leave themselves out."""
@@ -24,9 +26,51 @@ def findings(plan: Plan) -> Iterator[Finding]:
         if endpoint.adjusted and plan.propensity is None:
             rule = "there are no covariates to adjust for: the plan has no [propensity]"
             yield Finding((*loc, "adjusted"), rule, "add the propensity model, or remove the key")
+    for index, design in enumerate(plan.designs):
+        yield from _pairs(plan, design, ("designs", index, "pairs"))
+    yield from _lottery(plan)
     yield from _stratification(plan)
     yield from _trimming(plan)
     yield from _sensitivity(plan)
+
+
+def _pairs(plan: Plan, design: Design, loc: Loc) -> Iterator[Finding]:
+    if not design.pairs:
+        return
+    pooled, profile = design.method == "pooled-quota", plan.disclosure.profile
+    if not plan.survival:
+        rule = "pairs are compared by who has an event, and the plan has no endpoint with a time"
+        yield Finding(loc, rule, "add such an endpoint, or remove the key")
+    if pooled and profile not in SEES_TOTALS:
+        rule = (
+            "groups of pairs across hospitals are looked at only where hospitals see the pooled "
+            f"tables, which the profile '{profile}' withholds (rule S6)"
+        )
+        fix = 'use method = "within-hospital", whose pairs a hospital counts by itself'
+        yield Finding(loc, rule, fix)
+    if pooled and design.ratio > 1:
+        rule = "nobody knows which of several partners across hospitals belong to one patient"
+        yield Finding(loc, rule, 'use ratio = 1, or method = "within-hospital"')
+
+
+def _lottery(plan: Plan) -> Iterator[Finding]:
+    if plan.sensitivity is None or not plan.sensitivity.lottery:
+        return
+    loc, profile = ("sensitivity", "lottery"), plan.disclosure.profile
+    drawn = [d for d in plan.designs if d.method == "pooled-quota" and d.ratio == 1]
+    if not any(design.lottery_keys > 1 for design in drawn) or not plan.survival:
+        rule = (
+            "no other lotteries to compare: that takes a design with method 'pooled-quota', ratio "
+            "1 and two lottery_keys at least, and an endpoint with a time"
+        )
+        yield Finding(loc, rule, "add what is missing, or remove the key")
+    if profile not in SEES_TOTALS:
+        rule = (
+            "scores of other lotteries follow from the pooled tables, which the profile "
+            f"'{profile}' withholds from hospitals"
+        )
+        fix = "quote a weighting ([[weightings]], target 'overlap') beside, which draws no lottery"
+        yield Finding(loc, rule, fix)
 
 
 def _stratification(plan: Plan) -> Iterator[Finding]:

@@ -222,6 +222,19 @@ class Design(Part):
         description="Lotteries drawn by 'pooled-quota'; the best balanced is kept, before any "
         "outcome is seen.",
     )
+    caliper: Literal["strict", "none"] = Field(
+        default="strict",
+        # Left out of the plan's name where it is not asked for, as plans had no such key before.
+        exclude_if=lambda value: value == "strict",
+        description="'strict' lets no pair be farther apart than `caliper_sd`; 'none' takes the "
+        "nearest partner however far, and `caliper_sd` only says how wide score bins are.",
+    )
+    pairs: bool = Field(
+        default=False,
+        exclude_if=lambda value: not value,
+        description="Whether to look within pairs: McNemar's test, Rosenbaum's bounds, tests and "
+        "hazard ratios of pairs, an error that lets them be alike; by cell across hospitals.",
+    )
 
 
 Target = Literal[
@@ -348,6 +361,17 @@ class TimeToEvent(Part):
         description="Whether to report a hazard ratio adjusted for the covariates of [propensity], "
         "with hazards of each hospital's own.",
     )
+    gray_by_hospital: bool = Field(
+        default=False,
+        exclude_if=lambda value: not value,
+        description="Whether to report Gray's test of competing causes stratified by hospital too.",
+    )
+    negative_control: bool = Field(
+        default=False,
+        exclude_if=lambda value: not value,
+        description="Whether the treatment cannot have an effect on the endpoint, so that a "
+        "difference would show that the arms are not comparable.",
+    )
 
 
 class BinaryOutcome(Part):
@@ -360,6 +384,18 @@ class BinaryOutcome(Part):
     event_levels: tuple[Level, ...] = Field(
         default=("1",), description="The levels that count as the event."
     )
+    doubly_robust: bool = Field(
+        default=False,
+        exclude_if=lambda value: not value,
+        description="Whether to report a risk difference from the propensity model and models of "
+        "the outcome together, which is right if either is.",
+    )
+    negative_control: bool = Field(
+        default=False,
+        exclude_if=lambda value: not value,
+        description="Whether the treatment cannot have an effect on the endpoint, so that a "
+        "difference would show that the arms are not comparable.",
+    )
 
 
 AnyEndpoint = Annotated[TimeToEvent | BinaryOutcome, Field(discriminator="type")]
@@ -369,6 +405,12 @@ class Subgroup(Part):
     """A variable whose levels are looked at one by one."""
 
     variable: Name = Field(description="A variable with levels.")
+    test: Literal["none", "differ", "trend"] = Field(
+        default="none",
+        exclude_if=lambda value: value == "none",
+        description="Whether to test if hazards 'differ' between the levels, both arms together, "
+        "or also if they rise or fall with the levels' order ('trend').",
+    )
 
 
 class Sensitivity(Part):
@@ -388,6 +430,24 @@ class Sensitivity(Part):
         default=False,
         description="Whether to report between which limits the hazard ratio stays when any one "
         "hospital is left out; no hospital is named.",
+    )
+    lottery: bool = Field(
+        default=False,
+        exclude_if=lambda value: not value,
+        description="Whether to report how far the hazard ratio of a population matched across "
+        "hospitals would move had another of its lotteries been kept.",
+    )
+    time_grid: bool = Field(
+        default=False,
+        exclude_if=lambda value: not value,
+        description="Whether to report the outcomes with a time on coarser grids too, worked out "
+        "from the same tables.",
+    )
+    estimated_scores: bool = Field(
+        default=False,
+        exclude_if=lambda value: not value,
+        description="Whether to report errors of weighted hazard ratios that allow for the "
+        "propensity score being estimated; two more trips.",
     )
 
 

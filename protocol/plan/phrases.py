@@ -25,6 +25,12 @@ from protocol.plan.model import (
     Weighting,
     levels,
 )
+from protocol.plan.phrases_further import (
+    further_outcome,
+    further_sensitivity,
+    further_subgroup,
+    further_survival,
+)
 from protocol.plan.sentences import joined, quoted
 
 
@@ -163,10 +169,26 @@ def design(plan: Plan, entry: Design) -> str:
             assert_never(entry.method)
     agree = [label(plan, name) for name in entry.exact]
     exact = f" Pairs agree on {joined(agree)}." if agree else ""
+    sds = f"{number(entry.caliper_sd)} standard deviations of the logit score"
+    apart = f"no farther apart than {sds}" if entry.caliper == "strict" else "however far apart"
     return (
         f"{entry.label} ('{entry.name}'): each patient of the smaller arm gets {ratio} {how}, "
-        f"no farther apart than {number(entry.caliper_sd)} standard deviations of the logit score."
-        f"{exact}{draw}"
+        f"{apart}.{exact}{draw}{_pairs(entry)}"
+    )
+
+
+def _pairs(entry: Design) -> str:
+    """Say what leaves so that pairs can be looked at."""
+    if not entry.pairs:
+        return ""
+    if entry.method == "within-hospital":
+        return (
+            " Each hospital counts its pairs by which partner has an event, and adds up squares "
+            "of what the patients of a set have in common; who is in a pair stays."
+        )
+    return (
+        " Events by each landmark are counted in groups of at least five pairs, both sides apart; "
+        "who is paired with whom, nobody knows."
     )
 
 
@@ -240,7 +262,8 @@ def endpoint(plan: Plan, entry: AnyEndpoint) -> str:
         case BinaryOutcome():
             variable = plan.variable(entry.variable)
             counted = _event(variable, entry.event_levels)
-            return f"{entry.label} ('{entry.name}'): the share of patients with {counted}, by arm."
+            share = f"{entry.label} ('{entry.name}'): the share of patients with {counted}, by arm."
+            return share + further_outcome(entry)
         case _:
             assert_never(entry)
 
@@ -277,15 +300,22 @@ def sensitivity(entry: Sensitivity) -> tuple[str, ...]:
             "Only the outermost steps of a coarse scale are shown, over five hospitals at least "
             "(rule S7); which hospitals they are, nobody learns (rule L)."
         )
-    return tuple(said)
+    if entry.lottery:
+        said.append(
+            "How far would another lottery have moved the hazard ratio? One sum of score residuals "
+            "leaves for each lottery that was not kept, where lotteries differ by five patients of "
+            "an arm at least (rule D)."
+        )
+    return (*said, *further_sensitivity(entry))
 
 
 def subgroup(plan: Plan, entry: Subgroup) -> str:
     """Say which subgroups a variable makes."""
     variable = plan.variable(entry.variable)
     if isinstance(variable, Binary):
-        return f"{variable.label}: yes and no, each by itself."
-    return f"{variable.label}: {joined(quoted(levels(variable)))}, each by itself."
+        return f"{variable.label}: yes and no, each by itself.{further_subgroup(entry)}"
+    shown = joined(quoted(levels(variable)))
+    return f"{variable.label}: {shown}, each by itself.{further_subgroup(entry)}"
 
 
 def _survival(plan: Plan, entry: TimeToEvent) -> str:
@@ -309,7 +339,7 @@ def _survival(plan: Plan, entry: TimeToEvent) -> str:
             " A hazard ratio adjusted for the covariates is fitted with hazards of each "
             "hospital's own, from sums over four hospitals at least (rule S7)."
         )
-    return said
+    return said + further_survival(entry)
 
 
 def _event(variable: AnyOf, chosen: tuple[str, ...]) -> str:

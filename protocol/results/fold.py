@@ -15,6 +15,7 @@ from protocol.results.balance import balance, table_one, test
 from protocol.results.binary import binary_result
 from protocol.results.competing import competing_result
 from protocol.results.imputed import imputation
+from protocol.results.levels import level_comparisons
 from protocol.results.model import (
     SCHEMA,
     Coefficient,
@@ -33,10 +34,12 @@ from protocol.results.model import (
     StudyCard,
     Test,
 )
+from protocol.results.pairs import lotteries, pairs
 from protocol.results.quartiles import exact_quartiles
 from protocol.results.sensitivity import adjusted, agreement, odds_by_hospital
 from protocol.results.strata import stratification
 from protocol.results.survival import survival_result
+from protocol.results.time_grids import time_grids
 from protocol.run import Asked, Played
 from protocol.stats.distributions import normal_quantile, ratio, two_sided
 from protocol.stats.heterogeneity import treated_as_predicted
@@ -103,6 +106,11 @@ def results(played: Played) -> Results:
         odds_by_hospital=tuple(odds_by_hospital(played)),
         adjusted=tuple(adjusted(played)),
         stratification=stratification(played),
+        pairs=tuple(pairs(played)),
+        lotteries=tuple(lotteries(played)),
+        negative_controls=tuple(e.name for e in plan.endpoints if e.negative_control),
+        time_grids=tuple(time_grids(played)),
+        levels=tuple(level_comparisons(played)),
     )
 
 

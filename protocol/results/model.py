@@ -4,6 +4,7 @@ Numbers are at full double precision; NaN (null in JSON) says that a number does
 come as `Pair`s of comparator and treated. Times are in the study's unit.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -401,7 +402,11 @@ class SurvivalResult:
 
 @dataclass(frozen=True)
 class IncidencePoint:
-    """Cumulative incidence of one cause in one arm at a fixed time; limits are log-log ones."""
+    """Cumulative incidence of one cause in one arm at a fixed time; limits are log-log ones.
+
+    `std_error` is Aalen's, as R's cmprsk has it, `jackknife_std_error` that of the Aalen-Johansen
+    estimator as R's survival has it.
+    """
 
     time: int
     grid_time: float
@@ -410,6 +415,7 @@ class IncidencePoint:
     std_error: float
     conf_low: float
     conf_high: float
+    jackknife_std_error: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -441,6 +447,7 @@ class CauseResult:
     gray: Test
     cause_specific: HazardRatio | None
     subdistribution: HazardRatio | None
+    gray_by_hospital: Test | None = None
 
 
 @dataclass(frozen=True)
@@ -542,6 +549,70 @@ class CommonOdds:
 
 
 @dataclass(frozen=True)
+class HiddenBias:
+    """The largest one-sided P value if hidden bias makes odds within pairs up to `gamma`."""
+
+    gamma: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class DiscordantPairs:
+    """Pairs in which one partner alone has had the event by a time, and McNemar's tests.
+
+    `spread` is the standard deviation of their number over the pairings that cells allow; 0 where
+    pairs are known.
+    """
+
+    time: int
+    only_treated: float
+    only_comparator: float
+    spread: float
+    mcnemar: Test
+    corrected: Test
+    exact_p: float
+    bounds: tuple[HiddenBias, ...]
+
+
+@dataclass(frozen=True)
+class PairsResult:
+    """One endpoint within the pairs of a matched population.
+
+    `by_cell`: nobody knows the pairs, which lie across hospitals; numbers are what random pairing
+    within cells makes one expect, and there are no tests of times. `hazard_ratio` is None where
+    not estimable.
+    """
+
+    endpoint: str
+    label: str
+    population: str
+    by_cell: bool
+    pairs: int
+    discordant: tuple[DiscordantPairs, ...]
+    log_rank: LogRankTest | None
+    hazard_ratio: HazardRatio | None
+
+
+@dataclass(frozen=True)
+class LotteryResult:
+    """How far the hazard ratio of a matched population hangs on the lottery that was kept.
+
+    To first order: `low` and `high` are the smallest and largest ratio over `lotteries`, the kept
+    one among them; `std_dev` is that of their logarithms, `share` of it in the standard error.
+    """
+
+    endpoint: str
+    label: str
+    population: str
+    lotteries: int
+    hazard_ratio: float
+    low: float
+    high: float
+    std_dev: float
+    share: float
+
+
+@dataclass(frozen=True)
 class AdjustedTerm:
     """One column of a model of hazards; the ratio is for one unit more of it."""
 
@@ -584,6 +655,14 @@ class StratumBalance:
 
 
 @dataclass(frozen=True)
+class GrayTest:
+    """Gray's test of one cause within strata."""
+
+    cause: str
+    test: Test
+
+
+@dataclass(frozen=True)
 class StratifiedSurvival:
     """One endpoint with a time, compared within strata of the score.
 
@@ -599,6 +678,7 @@ class StratifiedSurvival:
     hazard_ratios: tuple[HazardRatio, ...]
     landmarks: Pair[tuple[LandmarkPoint, ...]]
     not_estimable: str
+    gray: tuple[GrayTest, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -662,6 +742,70 @@ class Imputation:
 
 
 @dataclass(frozen=True)
+class GridEstimates:
+    """What one endpoint comes to on one time grid: "as asked", or a coarser one.
+
+    `survival` is at the endpoint's landmarks; the hazard ratios are robust where patients weigh.
+    """
+
+    grid: str
+    survival: Pair[tuple[float, ...]]
+    log_rank: Test
+    efron: HazardRatio | None
+    breslow: HazardRatio | None
+    mean_time: Estimate | None
+
+
+@dataclass(frozen=True)
+class TimeGrids:
+    """One endpoint in one population, on the grid that was asked and on coarser ones."""
+
+    endpoint: str
+    label: str
+    population: str
+    times: tuple[int, ...]
+    grids: tuple[GridEstimates, ...]
+
+
+@dataclass(frozen=True)
+class LevelComparison:
+    """Whether hazards differ between the levels of a variable, in one population.
+
+    Both arms together, and stratified by arm; `trend` where the plan says that levels have an
+    order.
+    """
+
+    endpoint: str
+    label: str
+    population: str
+    variable: str
+    levels: tuple[str, ...]
+    differ: Test
+    differ_by_arm: Test
+    trend: Test | None
+    trend_by_arm: Test | None
+
+
+@dataclass(frozen=True)
+class DoublyRobust:
+    """Risks of an outcome in all complete cases, from propensity and outcome models together.
+
+    `stopped` says why there are none, if there are none; `penalties` how each arm's model was
+    fitted.
+    """
+
+    endpoint: str
+    label: str
+    patients: Pair[int]
+    events: Pair[int]
+    penalties: Pair[str]
+    risk: Pair[Estimate]
+    risk_difference: Estimate
+    risk_ratio: Estimate
+    stopped: str
+
+
+@dataclass(frozen=True)
 class Leaving:
     """What left each hospital in one step."""
 
@@ -697,3 +841,9 @@ class Results:
     odds_by_hospital: tuple[CommonOdds, ...] = ()
     adjusted: tuple[AdjustedResult, ...] = ()
     stratification: ScoreStratification | None = None
+    negative_controls: tuple[str, ...] = ()
+    time_grids: tuple[TimeGrids, ...] = ()
+    levels: tuple[LevelComparison, ...] = ()
+    doubly_robust: tuple[DoublyRobust, ...] = ()
+    pairs: tuple[PairsResult, ...] = ()
+    lotteries: tuple[LotteryResult, ...] = ()

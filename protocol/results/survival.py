@@ -27,14 +27,23 @@ from protocol.results.model import (
     Test,
 )
 from protocol.stats import km
-from protocol.stats.cox import Cox, NotEstimable, fit, pair_robust_variance, residual_squares
+from protocol.stats.cox import (
+    Cox,
+    NotEstimable,
+    fit,
+    pair_robust_variance,
+    residual_squares,
+    terms,
+)
 from protocol.stats.distributions import ChiSquare, chi_square_tail, normal_quantile, ratio
 from protocol.stats.log_rank import FAMILY, LogRank, log_rank, xie_liu
 from protocol.stats.partial_likelihood import Ties
 from protocol.stats.rmst import Rmst, difference, rmst
 from protocol.stats.sensitivity import e_value
+from protocol.stats.survey import survey_log_rank
 from protocol.stats.table import RiskTable, Sample
 from protocol.stats.zph import Transform, zph
+from protocol.steps.clustered import Squares
 from protocol.steps.risk_table import Events
 from protocol.steps.stratified import StratifiedTerms
 
@@ -183,10 +192,26 @@ def _log_ranks(table: RiskTable, by_hospital: LogRank | None) -> list[LogRankTes
     if table.weights is None:
         found = [log_rank_test("log-rank", log_rank(table))]
     else:
-        found = [log_rank_test("log-rank weighted", xie_liu(table))]
+        found = [log_rank_test("log-rank weighted", xie_liu(table)), _survey(table)]
     if by_hospital is not None:
         found.append(log_rank_test("log-rank by hospital", by_hospital))
     return found
+
+
+def _survey(table: RiskTable) -> LogRankTest:
+    """Test weighted patients as survey statistics does; its score counts as O - E."""
+    found = survey_log_rank(table)
+    observed, score = table.weight_events.sum(axis=1), found.score
+    expected = Pair(float(observed[0]) + score, float(observed[1]) - score)
+    chi_square = ChiSquare(found.chi_square, 1)
+    variance = found.std_error * found.std_error
+    return LogRankTest(
+        "log-rank survey",
+        Pair(float(observed[0]), float(observed[1])),
+        expected,
+        variance,
+        test(chi_square),
+    )
 
 
 def _further(
@@ -253,6 +278,11 @@ def hazard_ratio_of(
 def _pair_robust(
     table: RiskTable, cox: Cox, key: tuple[str, str, str], record: Record
 ) -> HazardRatio | None:
+    sets: Squares | None = record.get("set-squares/1", *key, str(cox.ties))
+    if sets is not None:
+        error = math.sqrt(sets.estimate) * cox.std_error**2
+        score = ratio(terms(table.compact(), 0.0, cox.ties).score ** 2, sets.null)
+        return hazard_ratio_of(f"{cox.ties} pair-robust", cox.log_hr, error, NAN, score)
     cells = record.get("residuals/1", *key[:2]) if not key[2] else None
     if cells is None:
         return None

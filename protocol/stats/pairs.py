@@ -1,13 +1,15 @@
-"""Matched pairs whose partners are known: tests within pairs, and how much bias they withstand.
+"""Matched pairs: tests within pairs, and how much bias they withstand.
 
-Only where one hospital holds both partners can it count such pairs; nobody else ever could.
+Only where one hospital holds both partners can it count such pairs; nobody else ever could. Of
+pairs across hospitals their cells are known, and with them what to expect of the pairs.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from scipy.special import bdtr, bdtrc
+from scipy.special import betainc
 
 from protocol.stats.cox import NotEstimable, Solution, fit_terms
 from protocol.stats.distributions import ChiSquare, ratio
@@ -19,13 +21,18 @@ LN2 = math.log(2.0)
 
 @dataclass(frozen=True)
 class McNemar:
-    """Pairs in which one partner alone has the event (treated, comparator)."""
+    """Pairs in which one partner alone has the event (treated, comparator).
 
-    only_treated: int
-    only_control: int
+    Whole numbers where pairs are known; else what random pairing within cells makes one expect,
+    with `spread`, the standard deviation of their sum over such pairings.
+    """
+
+    only_treated: float
+    only_control: float
+    spread: float = 0.0
 
     @property
-    def discordant(self) -> int:
+    def discordant(self) -> float:
         """Pairs whose partners differ: all that the test looks at."""
         return self.only_treated + self.only_control
 
@@ -43,29 +50,52 @@ class McNemar:
     @property
     def corrected(self) -> ChiSquare:
         """(|b - c| - 1)^2 / (b + c), corrected for continuity unless b = c (Edwards 1948)."""
-        apart = abs(self.only_treated - self.only_control)
-        less = apart - 1 if apart else 0
+        less = max(0.0, abs(self.only_treated - self.only_control) - 1)
         return ChiSquare(ratio(less * less, self.discordant), 1)
 
     @property
     def exact_p(self) -> float:
         """Two-sided binomial P value of b out of b + c at one half; 1 without a pair."""
-        fewer = min(self.only_treated, self.only_control)
-        return min(1.0, 2 * float(bdtr(fewer, self.discordant, 0.5))) if self.discordant else 1.0
+        return min(1.0, 2 * self.upper_p(1.0))
 
     def upper_p(self, gamma: float) -> float:
         """Bound the one-sided P value where hidden bias makes odds within pairs up to `gamma`.
 
-        The chance of max(b, c) or more out of b + c at gamma/(1 + gamma).
+        The chance of max(b, c) or more out of b + c at gamma/(1 + gamma). The binomial's tail is
+        an incomplete beta function, which also takes numbers of pairs that are only expected.
 
         References
         ----------
         Rosenbaum (2002), Observational Studies, 4.3.
         """
-        most = max(self.only_treated, self.only_control)
-        if most == 0:
-            return 1.0
-        return float(bdtrc(most - 1, self.discordant, gamma / (1 + gamma)))
+        fewer, most = sorted((self.only_treated, self.only_control))
+        return float(betainc(most, fewer + 1, gamma / (1 + gamma))) if most > 0 else 1.0
+
+
+class EventCell(NamedTuple):
+    """A cell of pairs: (with the event, known without it) of the treated and the comparators."""
+
+    treated: tuple[int, int]
+    control: tuple[int, int]
+    pairs: int
+
+
+def expected_mcnemar(cells: Iterable[EventCell]) -> McNemar:
+    """Expect the discordant pairs of cells within which anybody may be anybody's partner.
+
+    Of m pairs with a events among the treated and b among the comparators, a(m - b)/m are
+    expected to be the treated's alone and b(m - a)/m the comparator's. Their difference is a - b
+    whoever pairs with whom; the pairs with two events are hypergeometric with variance
+    ab(m - a)(m - b)/(m^2 (m - 1)), and each takes two from the discordant ones. Partners whose
+    outcome is unknown make no discordant pair.
+    """
+    treated = control = variance = 0.0
+    for cell in cells:
+        m, (a, without_a), (b, without_b) = cell.pairs, cell.treated, cell.control
+        treated += ratio(a * without_b, m)
+        control += ratio(b * without_a, m)
+        variance += 4 * ratio(a * b * (m - a) * (m - b), m * m * (m - 1)) if m > 1 else 0.0
+    return McNemar(treated, control, math.sqrt(variance))
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,22 @@ def score_residuals(
     return residuals
 
 
+def strangers_residuals(table: RiskTable, log_hr: float) -> NDArray[np.float64]:
+    """Find the score residuals of patients who are not in the table, by arm, time and status.
+
+    As `score_residuals` with Efron's ties, save that their events may fall when the table has
+    none: what is expected then is the share of the treated in the risk of those still there.
+    """
+    residuals = score_residuals(table, log_hr)
+    comparator, treated = table.weight_at_risk
+    risk = treated * math.exp(log_hr)
+    total = risk + comparator
+    share = np.divide(risk, total, out=np.zeros(len(total)), where=total > 0)
+    alone = table.events.sum(axis=0) == 0
+    residuals[:, alone, 1] -= share[alone]
+    return residuals
+
+
 def residual_squares(table: RiskTable, log_hr: float, ties: Ties | str = Ties.EFRON) -> float:
     """Add the squared (weighted) score residuals of all patients: the sandwich's middle."""
     weights = table.weights

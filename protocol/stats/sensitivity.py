@@ -1,6 +1,7 @@
-"""The E-value: how strong an unmeasured confounder would have to be."""
+"""How firm an estimate is: against an unmeasured confounder, and against another lottery."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -45,3 +46,34 @@ def _risk_ratio(hazard_ratio: float) -> float:
 def _e(risk_ratio: float) -> float:
     rr = 1 / risk_ratio if risk_ratio < 1 else risk_ratio
     return rr + math.sqrt(rr * (rr - 1))
+
+
+@dataclass(frozen=True)
+class LotterySpread:
+    """Where the log hazard ratio would lie under other lotteries for the same quotas.
+
+    `lotteries` counts the one that was kept; `std_dev` (n - 1) is over all of them.
+    """
+
+    lotteries: int
+    low: float
+    high: float
+    std_dev: float
+
+
+def lottery_spread(log_hr: float, information: float, scores: Sequence[float]) -> LotterySpread:
+    """Foretell the log hazard ratio under other lotteries from the scores of whom they take.
+
+    `scores` are sums of `strangers_residuals`, of the table and estimate of the lottery that was
+    kept, over the patients whom another takes. One Newton step leads from there to b + U/I, the first
+    order of the estimate that a table of those patients would give.
+
+    References
+    ----------
+    Therneau and Grambsch (2000), Modeling Survival Data, 7.1 (the same step, for one patient).
+    """
+    found = [log_hr, *(log_hr + score / information for score in scores)]
+    mean = sum(found) / len(found)
+    squares = sum((b - mean) ** 2 for b in found)
+    spread = math.sqrt(squares / (len(found) - 1)) if len(found) > 1 else math.nan
+    return LotterySpread(len(found), min(found), max(found), spread)

@@ -74,7 +74,8 @@ def quotas(focal_counts: Counts, control_counts: Counts, reach: int) -> Flow:
         )
     if not len(focal) or not len(control):
         return ()
-    reach = min(reach, int(max(focal[-1], control[-1])))
+    span = max(focal[-1], control[-1]) - min(focal[0], control[0])
+    reach = min(reach, int(span))
     return _trace_back(_alignment(focal, control, reach), focal, control)
 
 

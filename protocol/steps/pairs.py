@@ -68,7 +68,8 @@ class PairedTable(Silent):
 class PairedEvents(Silent):
     """Count pairs in which one partner alone has had the event by a time: McNemar's test.
 
-    Who is last seen before the time without the event counts as without it.
+    The time is moved to the grid, as that of the tables beside it. Who is last seen before it
+    without the event counts as without it.
     """
 
     name: ClassVar[str] = "paired-events/1"
@@ -91,7 +92,8 @@ class PairedEvents(Silent):
     def local(self, cohort: Cohort) -> Release:
         """Compare the partners of this hospital's pairs. Run by a hospital."""
         time, status = event_status(self.plan, self.endpoint, cohort)
-        had = (status == 1) & (time <= self.landmark)
+        limit = time_grid(self.plan, self.endpoint).edge(self.landmark)
+        had = (status == 1) & (time <= limit)
         pairs = [(t, c) for t, c in _rows(self.population, cohort) if min(status[[t, c]]) >= 0]
         treated = sum(int(had[t] and not had[c]) for t, c in pairs)
         control = sum(int(had[c] and not had[t]) for t, c in pairs)

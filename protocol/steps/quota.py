@@ -89,13 +89,14 @@ def decide_quotas(histogram: ScoreHistogram, design: Design) -> Quotas:
     """Work out the quotas of a design. Whole numbers only: every party finds the same.
 
     The smaller arm is the focal one (a tie: the treated). With M bins a caliper, bins up to
-    M - 1 apart may pair: then no pair is further apart than the caliper. A few patients left out
-    would show as a difference of totals (rule D), so all are in or enough are out.
+    M - 1 apart may pair: then no pair is further apart than the caliper; without one, all may. A
+    few patients left out would show as a difference of totals (rule D), so all are in or enough
+    are out.
     """
     plan = histogram.strata.model.plan
     counts, bins = histogram.counts, histogram.strata.bins.number
     focal = 1 if int(counts[:, 1].sum()) <= int(counts[:, 0].sum()) else 0
-    reach = rules(plan).bins_per_caliper - 1
+    reach = bins if design.caliper == "none" else rules(plan).bins_per_caliper - 1
     flows: list[list[FlowCell]] = [[] for _ in range(design.ratio)]
     for category in range(len(histogram.strata.categories)):
         start = category * bins
@@ -189,10 +190,14 @@ class Draw:
 
 @dataclass(frozen=True, eq=False)
 class Matched:
-    """The patients whom a lottery takes for a design's quotas."""
+    """The patients whom a lottery takes for a design's quotas.
+
+    `rivals` are the lotteries for the same quotas that were not kept, by number.
+    """
 
     design: Design
     draw: Draw
+    rivals: tuple[Draw, ...] = field(default=(), repr=False)
 
     @property
     def name(self) -> str:

@@ -1,4 +1,5 @@
 import math
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -8,7 +9,13 @@ from scipy import stats
 
 from protocol.stats.cox import CoxTerms, NotEstimable, Ties, terms
 from protocol.stats.log_rank import LogRank, log_rank
-from protocol.stats.pairs import McNemar, PairedTimes, upper_p_values
+from protocol.stats.pairs import (
+    EventCell,
+    McNemar,
+    PairedTimes,
+    expected_mcnemar,
+    upper_p_values,
+)
 from protocol.stats.table import RiskTable
 
 
@@ -89,3 +96,39 @@ def test_within_pairs_the_hazard_ratio_is_a_ratio_of_counts() -> None:
     assert found.terms.information == pytest.approx(26 * 51 / 77)
     with pytest.raises(NotEstimable, match="one arm only"):
         PairedTimes(10, 0, 4, 0, (0, 0)).fit()
+
+
+def test_expected_pairs_by_hand() -> None:
+    # 3 pairs, 2 events among the treated, 1 among the comparators. Of the 3 partners of the
+    # comparator with the event, 2 have it too: E = 2 (2/3), 1 (1/3); together 1 pair with 2/3.
+    found = expected_mcnemar([EventCell((2, 1), (1, 2), 3)])
+    assert (found.only_treated, found.only_control) == pytest.approx((4 / 3, 1 / 3))
+    # Both-event pairs: 1 with chance 2/3, else 0. Discordant pairs: 3 - 2 x that.
+    assert found.spread == pytest.approx(2 * math.sqrt(2 / 9))
+
+
+def test_expected_pairs_are_the_mean_over_all_pairings() -> None:
+    treated, control = (1, 1, 0, 0), (1, 0, 0, 1)
+    both = [
+        sum(t and c for t, c in zip(treated, order, strict=True)) for order in permutations(control)
+    ]
+    found = expected_mcnemar([EventCell((2, 2), (2, 2), 4)])
+    discordant = np.array([4 - 2 * n for n in both])
+    assert found.discordant == pytest.approx(discordant.mean())
+    assert found.spread == pytest.approx(discordant.std())
+
+
+def test_cells_of_one_pair_are_known_pairs() -> None:
+    cells = [EventCell((1, 0), (0, 1), 1)] * 7 + [EventCell((0, 1), (1, 0), 1)] * 2
+    assert expected_mcnemar(cells) == McNemar(7, 2)
+
+
+def test_a_partner_of_unknown_outcome_makes_no_discordant_pair() -> None:
+    found = expected_mcnemar([EventCell((2, 0), (0, 1), 2)])
+    assert (found.only_treated, found.only_control) == (1, 0)
+
+
+def test_tails_of_expected_pairs_lie_between_those_of_whole_ones() -> None:
+    tails = [McNemar(b, 4.0).upper_p(1.5) for b in (10, 10.4, 11)]
+    assert tails == sorted(tails, reverse=True)
+    assert tails[0] == pytest.approx(stats.binom.sf(9, 14, 0.6))

@@ -1,6 +1,8 @@
+import math
+
 import pytest
 
-from protocol.stats.sensitivity import e_value
+from protocol.stats.sensitivity import e_value, lottery_spread
 
 
 def test_common_outcome_by_hand() -> None:
@@ -26,3 +28,16 @@ def test_an_interval_that_holds_1() -> None:
 def test_limits_have_to_hold_the_estimate() -> None:
     with pytest.raises(ValueError, match="limits"):
         e_value(0.9, 0.95, 1.1)
+
+
+def test_other_lotteries_by_hand() -> None:
+    # Scores 1 and -2 at information 10 move b = 0.5 to 0.6 and 0.3; their mean is 0.4667.
+    found = lottery_spread(0.5, 10.0, (1.0, -2.0))
+    assert (found.lotteries, found.low, found.high) == (3, pytest.approx(0.3), pytest.approx(0.6))
+    assert found.std_dev == pytest.approx(
+        math.sqrt((0.0333**2 + 0.1333**2 + 0.1667**2) / 2), rel=1e-3
+    )
+
+
+def test_one_lottery_has_no_spread() -> None:
+    assert math.isnan(lottery_spread(0.5, 10.0, ()).std_dev)
