@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OUT ?= demo-out
 
-.PHONY: demo test check ready benchmarks wire lock clean
+.PHONY: demo test check ready benchmarks fuzz wire reviewer sbom build lock clean
 
 demo: $(READY)
 	$(BIN)/riskset demo --out $(OUT)
@@ -20,6 +20,7 @@ check: $(READY)
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.wire --check
 	$(BIN)/python -m tests.vectors --check
+	$(BIN)/python -m tests.reviewer --check
 
 ready: $(READY)
 
@@ -40,6 +41,22 @@ $(READY): requirements.lock pyproject.toml
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
 	fi
 	@touch $(READY)
+
+# Every reader of foreign bytes, for hours; ONLY='request roster' chooses, EXAMPLES says how long.
+fuzz: $(READY)
+	$(BIN)/python -m tests.fuzz $(EXAMPLES) $(ONLY)
+
+# Every library with its hashes, as CycloneDX, from the lock file; and the wheel beside it.
+sbom: $(READY)
+	mkdir -p dist
+	$(BIN)/cyclonedx-py requirements --output-reproducible --of JSON --output-file dist/riskset.cdx.json requirements.lock
+
+build: sbom
+	$(BIN)/python -m hatchling build
+
+# What reviewers read about the messages.
+reviewer: $(READY)
+	$(BIN)/python -m tests.reviewer
 
 # The Python of protocol/wire/federation.proto.
 wire: $(READY)
