@@ -18,6 +18,7 @@ from protocol.plan.model import Plan
 from protocol.plan.schema import schema_text
 from protocol.plan.words import handle
 from riskset.plans import EDITOR_SCHEMA, Builtin, read_builtin, read_schema
+from riskset.propose_cli import propose_plan
 from riskset.terminal import (
     Commands,
     DebugOption,
@@ -60,6 +61,9 @@ class PlanExistsError(FederationError):
     code = "would-overwrite"
     exit = Exit.USAGE
     fix = "give another path, or move the file away"
+
+
+app.command("propose")(propose_plan)
 
 
 @app.callback()

@@ -81,7 +81,7 @@ class StateFolder:
     @property
     def software(self) -> Path:
         """The digest of the software that the node runs, 32 bytes, as it was when it started."""
-        return self.runs / "software"
+        return self.path / "software"
 
     @property
     def operators(self) -> Path:

@@ -171,7 +171,7 @@ def allow(
     config: ConfigOption = CONFIG,
     output: FormatOption = Format.TEXT,
 ) -> None:
-    """Let the node take part in a plan: adds its digest to the settings. Restart the node then."""
+    """Name a plan's file in the settings, to have its rows checked at start. Approves nothing."""
     from protocol.plan.digest import plan_digest  # noqa: PLC0415
     from protocol.plan.words import handle  # noqa: PLC0415
     from site_node.plan_file import read_plan_file  # noqa: PLC0415

@@ -11,7 +11,7 @@ from protocol.canonical import canonical_json
 from protocol.governance.identity import identity_public
 from protocol.ids import SiteId
 from protocol.plan.model import Plan
-from protocol.requests import LOCAL_POLICY, Done, Finish, Refusal
+from protocol.requests import LOCAL_POLICY, Advance, Done, Finish, Refusal
 from protocol.secagg.messages import KeyShare, Reply
 from site_node.deciding import decision_item, proposal_item
 from site_node.inbox import Item, ItemKind, leave
@@ -207,7 +207,9 @@ def test_time_and_dropped_steps_are_held_in_mid_run(tmp_path: Path) -> None:
     for house in made.houses.values():
         approve(house, made.plan, made.roster, expires="2030-06-01T12:30:00Z")
     run, house = drive(made).go(2), made.houses[S0]
-    (_, kind), *_ = run.request.trip.steps
+    asked = run.request
+    assert isinstance(asked, Advance)
+    (_, kind), *_ = asked.trip.steps
     say(house, made, dropped=(kind,))
     refused(house, run.request, f"leaves out the step {kind}")
     say(house, made, expires="2030-06-01T12:30:00Z")

@@ -1,0 +1,65 @@
+"""The command `riskset plan propose`: freeze a plan, sign it, and hand it to the hospitals."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from protocol.errors import Exit, FederationError
+from protocol.plan.digest import canonical, plan_digest
+from protocol.plan.read import MAX_BYTES, plan_text, read_plan
+from protocol.plan.words import handle
+from riskset.terminal import Format, FormatOption, note, print_json
+
+
+class ProposeError(FederationError):
+    """A plan cannot be proposed as asked."""
+
+    code = "propose"
+    exit = Exit.USAGE
+    fix = "make and sign the study's roster first: riskset roster"
+
+
+def propose_plan(
+    path: Annotated[Path, typer.Argument(help="The plan's file, TOML or JSON.", metavar="PLAN")],
+    out: Annotated[
+        Path | None, typer.Option(help="The new file; default: the plan's name.proposal.json.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(help="The plan signer's key.")] = None,
+    config: Annotated[
+        Path, typer.Option("--config", help="The centre's settings.", envvar="RISKSET_CONFIG")
+    ] = Path("coordinator.toml"),
+    output: FormatOption = Format.TEXT,
+) -> None:
+    """Freeze and sign a plan, for hospitals to decide on. An edit needs a new proposal."""
+    from coordinator.config import read_config  # noqa: PLC0415
+    from coordinator.members import kept_rosters  # noqa: PLC0415
+    from coordinator.store import Store  # noqa: PLC0415
+    from protocol.governance.chain import verify_chain  # noqa: PLC0415
+    from protocol.governance.proposal import propose  # noqa: PLC0415
+    from riskset.centre import PLAN_SIGNER, read_authority_seed  # noqa: PLC0415
+    from riskset.serving import read_federation, utc_now  # noqa: PLC0415
+
+    with path.open("rb") as file:
+        plan = read_plan(plan_text(file.read(MAX_BYTES + 1), str(path)), str(path))
+    settings = read_config(config)
+    federation = read_federation(settings)
+    with Store(settings.store) as store:
+        rosters = kept_rosters(store, plan.study.id)
+    if not rosters:
+        raise ProposeError(f"{plan.study.id}: there is no roster of this study")
+    verify_chain(rosters, federation, now=utc_now())
+    seed = read_authority_seed(key or config.absolute().with_name(PLAN_SIGNER))
+    made = propose(canonical(plan), rosters, federation, seed)
+    made.verify(federation)
+    place = out or path.with_suffix(".proposal.json")
+    with place.open("xb") as new:
+        new.write(made.to_bytes())
+    name = handle(plan_digest(plan))
+    if output is Format.JSON:
+        digest = plan_digest(plan).hex()
+        told = {"plan": name, "digest": digest, "file": str(place)}
+        print_json({"schema": "riskset:plan-propose/1", **told})
+        return
+    note("ok", f"{place}: plan {name} is signed; give it to the hospitals", error=False)
+    note("ok", f"there: riskset-site pending {place.name}, show, approve", error=False)

@@ -1,0 +1,189 @@
+"""Operators decide at the terminal: a key of their own, three words typed, a comment where due."""
+
+import json
+import os
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import site_node.approval_cli
+from coordinator.members import keep_roster
+from coordinator.store import Store
+from protocol.errors import Exit, FederationError
+from protocol.governance.chain import signed_roster
+from protocol.governance.roster import Member
+from protocol.plan.read import read_plan
+from riskset.centre import Wanted, found, read_authority_seed
+from riskset.plan_cli import app as plan_app
+from riskset.rosters import first_version
+from riskset.serving import utc_now
+from site_node.audit_cli import app as audit_app
+from site_node.commands import app
+from site_node.config import read_config
+from site_node.folder import make_folder, state_folder, write_private
+from site_node.ledger import Ledger
+from site_node.options import Asked
+from site_node.setup import init
+
+SMALL = Path(__file__).parents[1] / "federation" / "small.toml"
+assert site_node.approval_cli  # whose commands are the node's
+
+
+@dataclass(frozen=True)
+class Place:
+    """A centre and one hospital of its roster."""
+
+    folder: Path
+
+    @property
+    def site(self) -> Path:
+        return self.folder / "lyon" / "site.toml"
+
+    def ask(self, *words: str, ok: bool = True) -> Any:
+        target = audit_app if words[0] == "audit" else app
+        said = words[1:] if words[0] == "audit" else words
+        run = CliRunner().invoke(
+            target, [*said, "--config", str(self.site), "--format", "json"], obj=Asked()
+        )
+        if not ok:
+            assert isinstance(run.exception, FederationError), run.output
+            return run.exception
+        assert run.exit_code == 0, (run.output, run.exception)
+        return json.loads(run.stdout)
+
+    def decide(self, what: str, *more: str, words: str = "", ok: bool = True, by: str = "") -> Any:
+        (*_, last) = self.ask("pending")["plans"]
+        who = ("--operator", by or "Dr Martin", "--words", words or last["words"])
+        return self.ask(what, last["plan"], *who, *more, ok=ok)
+
+    def propose(self, text: str, name: str = "plan") -> str:
+        plan, out = self.folder / f"{name}.toml", self.folder / f"{name}.json"
+        plan.write_text(text, encoding="utf-8")
+        config = str(self.folder / "centre" / "coordinator.toml")
+        run = CliRunner().invoke(
+            plan_app, ["propose", str(plan), "--out", str(out), "--config", config]
+        )
+        assert run.exit_code == 0, (run.output, run.exception)
+        return str(out)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    made = found(
+        tmp_path / "centre", tmp_path / "authority", Wanted("Seven", ["localhost"]), utc_now()
+    )
+    here = Place(tmp_path)
+    own = init(here.site, "lyon", "Lyon")
+    write_private(make_folder(here.site.parent / "state").federation, made.federation.to_bytes())
+    keys = [init(tmp_path / site / "site.toml", site, site) for site in ("basel", "torino")]
+    members = tuple(Member(one.site, one.site, one.public) for one in (own, *keys))
+    study = read_plan(SMALL.read_text(encoding="utf-8"), "small").study.id
+    times = {"not_before": "2020-01-01", "expires": "2090-01-01"}
+    roster = first_version(made.federation, study, members, **times)
+    seed = read_authority_seed(tmp_path / "authority" / "authority-1.key")
+    with Store(f"sqlite:///{tmp_path / 'centre' / 'journal.db'}") as store:
+        keep_roster(store, signed_roster(roster, seed), utc_now())
+    here.ask("operator", "Dr Martin")
+    return here
+
+
+@pytest.fixture
+def proposed(place: Place) -> Place:
+    place.ask("pending", place.propose(SMALL.read_text(encoding="utf-8")))
+    return place
+
+
+def states(place: Place) -> list[str]:
+    return [plan["state"] for plan in place.ask("pending")["plans"]]
+
+
+def test_a_plan_is_proposed_shown_approved_and_withdrawn(proposed: Place) -> None:
+    assert states(proposed) == ["pending"]
+    (plan,) = proposed.ask("pending")["plans"]
+    shown = proposed.ask("show", plan["words"])
+    assert len(shown["software"]) == 64
+    said = proposed.decide("approve", "--comment", "looked at", "--runs", "3")
+    assert said["state"] == "approved"
+    assert json.loads(said["decision"])["conditions"]["runs"] == 3
+    assert proposed.decide("withdraw")["state"] == "withdrawn"
+    for what, state in (("refuse", "refused"), ("return", "returned")):
+        assert proposed.decide(what, "--comment", "why twice?")["state"] == state
+    exported = proposed.ask("audit", "export")["lines"]
+    assert [line["kind"] for line in exported] == ["proposed", *["decided"] * 4]
+    assert "looked at" in exported[1]["said"]
+    assert proposed.ask("audit", "verify")["lines"] == 5
+
+
+def test_the_three_words_have_to_be_typed(proposed: Place) -> None:
+    error = proposed.decide("approve", "--comment", "x", words="abandon ability able", ok=False)
+    assert (error.code, error.exit) == ("words-differ", Exit.NOT_APPROVED)
+    (plan,) = proposed.ask("pending")["plans"]
+    bare = proposed.ask("approve", plan["plan"], "--operator", "Dr Martin", ok=False)
+    assert "no terminal" in str(bare)
+    assert states(proposed) == ["pending"]
+
+
+def test_a_comment_is_due_where_something_is_to_be_reviewed(proposed: Place) -> None:
+    error = proposed.decide("approve", ok=False)
+    assert (error.code, str(error)) == (
+        "comment-due",
+        "you cannot approve this until you add a comment",
+    )
+    assert states(proposed) == ["pending"]
+
+
+def test_an_edit_needs_a_new_approval_and_is_shown_in_words(proposed: Place) -> None:
+    proposed.decide("approve", "--comment", "looked at")
+    text = SMALL.read_text(encoding="utf-8")
+    assert "Early or late surgery" in text
+    edited = text.replace("Early or late surgery", "Late or early surgery")
+    proposed.ask("pending", proposed.propose(edited, "edited"))
+    assert states(proposed) == ["approved", "pending"]
+    *_, last = proposed.ask("pending")["plans"]
+    told = proposed.ask("show", last["plan"])["changes"]
+    assert "study.title: 'Early or late surgery' becomes 'Late or early surgery'" in told
+
+
+def test_two_persons(proposed: Place) -> None:
+    proposed.ask("operator", "Dr Weiss")
+    text = proposed.site.read_text(encoding="utf-8")
+    proposed.site.write_text(f"{text}\n[approval]\nneeded = 2\n", encoding="utf-8")
+    assert proposed.decide("approve", "--comment", "x")["state"] == "pending"
+    assert proposed.decide("approve", "--comment", "y")["state"] == "pending"
+    done = proposed.decide("approve", "--comment", "z", by="Dr Weiss")
+    assert done["state"] == "approved"
+
+
+def test_only_an_operator_decides_and_keys_are_theirs_alone(proposed: Place) -> None:
+    error = proposed.decide("approve", "--comment", "x", by="Dr Nobody", ok=False)
+    assert error.code == "deciding"
+    key = read_config(proposed.site).state / "operators" / "dr-martin.key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    key.chmod(0o644)
+    assert "others may read it" in str(proposed.decide("approve", "--comment", "x", ok=False))
+    stranger = proposed.folder / "stranger.key"
+    write_private(stranger, os.urandom(32))
+    error = proposed.decide("approve", "--comment", "x", "--key", str(stranger), ok=False)
+    assert "no operator's of this hospital" in str(error)
+
+
+def test_a_changed_proposal_is_told_at_once(place: Place) -> None:
+    file = Path(place.propose(SMALL.read_text(encoding="utf-8")))
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("Early or late", "Late or early"), encoding="utf-8")
+    error = place.ask("pending", str(file), ok=False)
+    assert (error.code, error.exit) == ("signature", Exit.TAMPERING)
+
+
+def test_a_running_node_gets_it_by_its_inbox(proposed: Place) -> None:
+    state = read_config(proposed.site).state
+    with state_folder(state) as folder, closing(Ledger.open(folder.ledger, folder.head)) as ledger:
+        before = ledger.head
+        proposed.ask("pause", "--by", "Dr Martin")
+        assert proposed.decide("approve", "--comment", "x")["state"] == "approved"
+        assert len(list(folder.inbox.glob("*.item"))) == 2
+        assert ledger.head == before
