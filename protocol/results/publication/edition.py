@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from protocol.results.model import Results, ScoreStratification
-from protocol.results.publication import outcomes, patients
+from protocol.results.publication import further, outcomes, patients
 from protocol.results.publication.cells import Cell, Hidden, cells, hide, sizes
 from protocol.results.publication.judge import Judge
 from protocol.results.publication.rules import EditionError, Floors, floors
 from protocol.results.publication.statement import statement
 from protocol.results.publication.tree import in_steps, nearest, rounded
 
-UNPUBLISHED = ("time_grids", "levels", "doubly_robust", "negative_controls")
-"""Parts of the results for which no floor is decided on yet: no publication has them."""
+NAMES_ALONE = ("negative_controls",)
+"""Parts of the results that are names of the plan's own, where there are such parts."""
 
 NONE_BEFORE: Mapping[Cell, int] = MappingProxyType({})
 
@@ -58,6 +58,8 @@ def publish(
     _require_apart(populations, earlier, chosen.count)
     hidden = hide(results, chosen.count, earlier)
     reduced = rounded(_reduced(Judge(chosen, hidden), results), chosen.digits)
+    named = {name: getattr(results, name) for name in NAMES_ALONE if hasattr(results, name)}
+    reduced = replace(reduced, **named)
     if chosen.rounded_to > 1:
         reduced = in_steps(reduced, chosen.rounded_to)
     shown = {
@@ -102,6 +104,10 @@ def _reduced(by: Judge, found: Results) -> Results:
         odds_by_hospital=tuple(outcomes.odds(by, one) for one in found.odds_by_hospital),
         adjusted=tuple(outcomes.adjusted(by, found, one) for one in found.adjusted),
         stratification=_strata(by, found.stratification),
+        negative_controls=found.negative_controls,
+        time_grids=tuple(further.time_grids(by, found)),
+        levels=tuple(further.levels(by, found)),
+        doubly_robust=tuple(further.doubly_robust(by, one) for one in found.doubly_robust),
     )
 
 

@@ -23,6 +23,17 @@ _NAMES = {
 }
 
 
+UNPUBLISHED = {
+    "time_grids": "estimates on coarser time grids",
+    "levels": "comparisons of levels",
+    "doubly_robust": "doubly robust risks",
+    "pairs": "comparisons within pairs",
+    "lotteries": "other lotteries",
+}
+"""Parts of the results for which no floor is decided on yet, as they are called: no publication
+has them."""
+
+
 def statement(
     results: Results, floors: Floors, hidden: Hidden, *, compared: bool
 ) -> tuple[str, ...]:
@@ -31,6 +42,7 @@ def statement(
         *_left(results),
         *_rules(results, floors, compared=compared),
         *_hidden(hidden),
+        *_unpublished(results),
         *_warnings(results),
     )
 
@@ -78,6 +90,12 @@ def _hidden(hidden: Hidden) -> Iterator[str]:
         return
     told = ", ".join(f"{_NAMES[kind]} ({n})" for kind, n in sorted(kinds.items()))
     yield f"Hidden counts: {told}."
+
+
+def _unpublished(results: Results) -> Iterator[str]:
+    there = [told for name, told in UNPUBLISHED.items() if getattr(results, name, ())]
+    if there:
+        yield f"Left out of this edition, as no floor is decided on for them: {', '.join(there)}."
 
 
 def _warnings(results: Results) -> Iterator[str]:
