@@ -8,7 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from protocol.errors import FederationError
-from protocol.secagg.sealing import SealError, Seen, Session, accept, session_of
+from protocol.secagg.sealing import (
+    NUMBER_BYTES,
+    WINDOW,
+    SealError,
+    Seen,
+    Session,
+    accept,
+    session_of,
+)
 from protocol.wire.codec import MessageError
 from protocol.wire.sealed import Kind, Parcel, pack_accept, read_offer
 from site_node.carriers.session import Credentials
@@ -61,15 +69,22 @@ class SealedSite:
             case other:
                 raise MessageError(f"a node is sent no parcels of kind {other} (SPEC 12.8)")
 
-    def kept(self) -> dict[str, tuple[bytes, bytes, bytes, int, int]]:
-        """Give all sessions as plain values, for a process that ends after each answer."""
-        return {
-            key.hex(): (key, o.session.to_site, o.session.to_office, o.seen.highest, o.seen.below)
-            for key, o in self._open.items()
-        }
+    def kept(self) -> list[bytes]:
+        """Write all sessions down, for a process that ends after each answer. They are secrets."""
+        return [
+            key
+            + opened.session.to_site
+            + opened.session.to_office
+            + opened.seen.highest.to_bytes(NUMBER_BYTES, "big")
+            + opened.seen.below.to_bytes(WINDOW // 8, "big")
+            for key, opened in self._open.items()
+        ]
 
-    def resume(self, key: bytes, to_site: bytes, to_office: bytes, seen: Seen) -> None:
-        """Take up a session that `kept` gave."""
+    def resume(self, kept: bytes) -> None:
+        """Take up a session that `kept` wrote."""
+        key, to_site, to_office = kept[:32], kept[32:64], kept[64:96]
+        highest, below = kept[96 : 96 + NUMBER_BYTES], kept[96 + NUMBER_BYTES :]
+        seen = Seen(int.from_bytes(highest, "big"), int.from_bytes(below, "big"))
         self._open[key] = _Open(Session(key, to_site, to_office), seen)
 
     def _accepted(self, parcel: Parcel) -> Parcel:
