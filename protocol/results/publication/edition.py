@@ -5,19 +5,16 @@ then it is not published.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 
-from protocol.results.model import Results, ScoreStratification
-from protocol.results.publication import further, outcomes, patients
+from protocol.results.model import Results
+from protocol.results.publication import outcomes, patients
 from protocol.results.publication.cells import Cell, Hidden, cells, hide, sizes
 from protocol.results.publication.judge import Judge
 from protocol.results.publication.rules import EditionError, Floors, floors
 from protocol.results.publication.statement import statement
 from protocol.results.publication.tree import in_steps, nearest, rounded
-
-NAMES_ALONE = ("negative_controls",)
-"""Parts of the results that are names of the plan's own, where there are such parts."""
 
 NONE_BEFORE: Mapping[Cell, int] = MappingProxyType({})
 
@@ -58,8 +55,6 @@ def publish(
     _require_apart(populations, earlier, chosen.count)
     hidden = hide(results, chosen.count, earlier)
     reduced = rounded(_reduced(Judge(chosen, hidden), results), chosen.digits)
-    named = {name: getattr(results, name) for name in NAMES_ALONE if hasattr(results, name)}
-    reduced = replace(reduced, **named)
     if chosen.rounded_to > 1:
         reduced = in_steps(reduced, chosen.rounded_to)
     shown = {
@@ -98,21 +93,9 @@ def _reduced(by: Judge, found: Results) -> Results:
         binary=tuple(outcomes.binary(by, one) for one in found.binary),
         leaving=found.leaving,
         competing=tuple(outcomes.competing(by, found, one) for one in found.competing),
-        imputation=patients.imputation(by, found.imputation),
-        # What remains without one hospital is about that hospital (P4).
-        agreement=tuple(replace(one, left_out=None) for one in found.agreement),
+        imputation=outcomes.imputation(by, found),
+        agreement=tuple(outcomes.agreement(by, found, one) for one in found.agreement),
         odds_by_hospital=tuple(outcomes.odds(by, one) for one in found.odds_by_hospital),
         adjusted=tuple(outcomes.adjusted(by, found, one) for one in found.adjusted),
-        stratification=_strata(by, found.stratification),
-        negative_controls=found.negative_controls,
-        time_grids=tuple(further.time_grids(by, found)),
-        levels=tuple(further.levels(by, found)),
-        doubly_robust=tuple(further.doubly_robust(by, one) for one in found.doubly_robust),
+        stratification=outcomes.stratification(by, found),
     )
-
-
-def _strata(by: Judge, found: ScoreStratification | None) -> ScoreStratification | None:
-    if found is None:
-        return None
-    strata = tuple(patients.stratum(by, k, one) for k, one in enumerate(found.strata))
-    return replace(found, strata=strata, odds=tuple(outcomes.odds(by, one) for one in found.odds))

@@ -10,15 +10,20 @@ from protocol.results.model import (
     CauseResult,
     CommonOdds,
     CompetingResult,
+    HospitalAgreement,
+    Imputation,
     IncidencePoint,
     LandmarkPoint,
     Pair,
     Results,
+    ScoreStratification,
+    StratifiedSurvival,
     SurvivalResult,
 )
 from protocol.results.publication.cells import SIDES, Cell, outcome_cell
 from protocol.results.publication.curves import incidence_curve, survival_curve
 from protocol.results.publication.judge import UNSHOWN, Judge
+from protocol.results.publication.patients import stratum
 from protocol.results.publication.tree import blank, both
 from protocol.results.publication.withheld import Withheld
 
@@ -129,8 +134,59 @@ def odds(by: Judge, found: CommonOdds) -> CommonOdds:
     return replace(blank(found), events=events, patients=Pair(UNSHOWN, UNSHOWN))
 
 
+def scarce(by: Judge, results: Results) -> frozenset[str]:
+    """Name the endpoints that have too few patients with or without an event in a population."""
+    found: tuple[Outcome, ...] = (*results.survival, *results.binary)
+    return frozenset(one.endpoint for one in found if not one.level and few(by, one))
+
+
 def adjusted(by: Judge, results: Results, found: AdjustedResult) -> AdjustedResult:
     """Reduce adjusted hazards: their events are those of both arms together."""
-    whole = [r for r in results.survival if (r.endpoint, r.level) == (found.endpoint, "")]
-    hidden = any(few(by, one) for one in whole) or 0 < found.events < by.floors.count
+    hidden = found.endpoint in scarce(by, results) or 0 < found.events < by.floors.count
     return replace(blank(found), events=UNSHOWN) if hidden else found
+
+
+def agreement(by: Judge, results: Results, found: HospitalAgreement) -> HospitalAgreement:
+    """Reduce the agreement of hospitals: what remains without one is about that one (P4)."""
+    shown = replace(found, left_out=None)
+    return blank(shown) if found.endpoint in scarce(by, results) else shown
+
+
+def imputation(by: Judge, results: Results) -> Imputation | None:
+    """Reduce imputed estimates, and how many patients miss a covariate."""
+    found, hidden = results.imputation, scarce(by, results)
+    if found is None:
+        return None
+    estimates = tuple(blank(e) if e.endpoint in hidden else e for e in found.estimates)
+    incomplete = by.pair(lambda side: ("incomplete", side), found.incomplete)
+    return replace(found, estimates=estimates, incomplete=incomplete)
+
+
+def stratification(by: Judge, results: Results) -> ScoreStratification | None:
+    """Reduce comparisons within strata of the score."""
+    found, hidden = results.stratification, scarce(by, results)
+    if found is None:
+        return None
+    strata = tuple(stratum(by, k, one) for k, one in enumerate(found.strata))
+    small = any(
+        isinstance(n, Withheld) for s in strata for n in (s.patients.comparator, s.patients.treated)
+    )
+    return replace(
+        found,
+        strata=strata,
+        balance=blank(found.balance) if small else found.balance,
+        survival=tuple(_stratified(by, one, gone=one.endpoint in hidden) for one in found.survival),
+        odds=tuple(
+            blank(odds(by, one)) if one.endpoint in hidden else odds(by, one) for one in found.odds
+        ),
+    )
+
+
+def _stratified(by: Judge, found: StratifiedSurvival, *, gone: bool) -> StratifiedSurvival:
+    """Reduce an endpoint over all strata; its counts are those of the arms together."""
+    pairs = [(getattr(found.patients, side), getattr(found.events, side)) for side in SIDES]
+    small = any(0 < n < by.floors.count for all_, e in pairs for n in (e, all_ - e))
+    if gone or small:
+        return replace(blank(found), events=Pair(UNSHOWN, UNSHOWN))
+    landmarks = both(lambda side: _landmarks(by, getattr(found.landmarks, side)))
+    return replace(found, landmarks=landmarks)

@@ -6,7 +6,6 @@ from protocol.results.model import (
     BalanceRow,
     Flow,
     Histogram,
-    Imputation,
     Missing,
     Pair,
     Results,
@@ -119,13 +118,6 @@ def balance(by: Judge, results: Results, row: BalanceRow) -> BalanceRow:
                 hidden = any(isinstance(share, Withheld) for share in shares)
                 return replace(row, means=blank(row.means)) if hidden else row
     return row
-
-
-def imputation(by: Judge, found: Imputation | None) -> Imputation | None:
-    """Reduce how many patients miss a covariate."""
-    if found is None:
-        return None
-    return replace(found, incomplete=by.pair(lambda side: ("incomplete", side), found.incomplete))
 
 
 def stratum(by: Judge, place: int, found: ScoreStratum) -> ScoreStratum:

@@ -24,9 +24,7 @@ _NAMES = {
 
 
 UNPUBLISHED = {
-    "time_grids": "estimates on coarser time grids",
-    "levels": "comparisons of levels",
-    "doubly_robust": "doubly robust risks",
+    "interactions": "interactions",
     "pairs": "comparisons within pairs",
     "lotteries": "other lotteries",
 }

@@ -13,14 +13,28 @@ from hypothesis import strategies as st
 from coordinator.results import to_json
 from protocol.disclosure import rules
 from protocol.errors import Exit
-from protocol.results.model import Exclusion, Missing, Pair, Results
+from protocol.results.model import (
+    CommonOdds,
+    Estimate,
+    Exclusion,
+    HospitalAgreement,
+    LeftOutLimits,
+    Missing,
+    Pair,
+    Results,
+    ScoreStratification,
+    ScoreStratum,
+    StratifiedSurvival,
+    StratumBalance,
+)
+from protocol.results.model import Test as ChiSquare
 from protocol.results.publication import Floors, Withheld, edition, floors, publish
 from protocol.results.publication.cells import cells, groups, hide
 from protocol.results.publication.curves import survival_curve
 from protocol.results.publication.rules import EditionError
 from protocol.results.publication.statement import UNPUBLISHED
 from protocol.results.publication.tree import in_steps, nearest, significant
-from tests.coordinator.examples import competing, results, survival
+from tests.coordinator.examples import competing, imputed, results, survival
 from tests.federation.cohorts import small_plan
 from tests.protocol.results.publication.studies import curve, exits, studies, table
 
@@ -153,6 +167,47 @@ def test_causes_are_reduced_like_endpoints() -> None:
         assert cause.curves.treated.times == (math.inf,)
 
 
+def test_what_rests_on_a_scarce_endpoint_is_hidden_too() -> None:
+    """Agreement, imputed estimates and strata of an endpoint with few events in an arm."""
+    base = survival()
+    hr, point = base.hazard_ratios[0], base.landmarks
+    agree = HospitalAgreement(
+        "os", "OS", "matched", 5, hr, hr, ChiSquare(1.0, 4, 0.9), 0.1, 0.2, None
+    )
+    agree = replace(agree, left_out=LeftOutLimits(0.5, 0.7, 0))
+    inside = StratifiedSurvival(
+        *("os", "OS", Pair(20, 20), Pair(10, 2), base.log_rank[0], (hr,), point, "")
+    )
+    strata = (ScoreStratum(-math.inf, 0.0, Pair(9, 9)), ScoreStratum(0.0, math.inf, Pair(9, 2)))
+    balanced = (StratumBalance("age", "Age", (0.1, 0.2)),)
+    odds = CommonOdds(
+        *("os", "OS", "complete", "score", 2, Pair(20, 20), Pair(10, 2)),
+        Estimate(0.5, 0.1, 0.4, 0.6, 0.01),
+        ChiSquare(4.0, 1, 0.05),
+    )
+    within = ScoreStratification("Strata", strata, balanced, (inside,), (odds,))
+    full = replace(
+        imputed(), survival=(base,), agreement=(agree,), stratification=within, adjusted=()
+    )
+    made = publish(full).results
+    told = [
+        made.agreement[0].fixed.hazard_ratio if made.agreement[0].fixed else 0.0,
+        made.stratification.survival[0].log_rank.test.p_value if made.stratification else 0.0,
+        made.stratification.balance[0].smds[1] if made.stratification else 0.0,
+        made.stratification.odds[0].odds_ratio.estimate if made.stratification else 0.0,
+        *(e.estimate for e in (made.imputation.estimates if made.imputation else ())),
+    ]
+    assert {str(one) for one in told} == {"not shown"}
+    assert made.agreement[0].left_out is None
+    # With enough events everything is there but the hospital that was left out.
+    many = replace(base, patients=Pair(40, 30), events=Pair(20, 10))
+    shown = publish(replace(full, survival=(many,))).results
+    assert shown.agreement[0] == replace(agree, left_out=None)
+    assert shown.stratification is not None
+    assert str(shown.stratification.strata[1].patients.treated) == "fewer than 5"
+    assert str(shown.stratification.strata[0].patients.treated) == "not shown"
+
+
 def test_an_earlier_edition_is_not_to_be_subtracted() -> None:
     found = replace(survival(), patients=Pair(40, 30), events=Pair(20, 10))
     first = replace(results(), survival=(found,))
@@ -201,7 +256,7 @@ def test_every_part_of_the_results_is_decided_on() -> None:
     """A new field with a default would else be dropped in silence."""
     tree = ast.parse(inspect.getsource(edition._reduced))
     call = next(n for n in ast.walk(tree) if isinstance(n, ast.Call) and n.keywords)
-    decided = {*(k.arg for k in call.keywords), *UNPUBLISHED, *edition.NAMES_ALONE}
+    decided = {*(k.arg for k in call.keywords), *UNPUBLISHED}
     assert decided >= {f.name for f in fields(Results)}
 
 
