@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from coordinator.report.again_lines import again_lines
 from coordinator.report.agreement_lines import (
     adjusted_lines,
     agreement_lines,
@@ -13,9 +14,11 @@ from coordinator.report.agreement_lines import (
 )
 from coordinator.report.choice import effective, weighs
 from coordinator.report.lines import BOTH, Line, line_of, ratio_line
+from coordinator.report.pair_lines import more_lines
 from protocol.results.model import (
     BinaryResult,
     CauseResult,
+    DoublyRobust,
     Pair,
     Results,
     SurvivalResult,
@@ -78,12 +81,19 @@ def _estimates(results: Results) -> Iterator[tuple[Cell, ...]]:
             for row in _cause_rows(cause, arms):
                 yield _placed(here, row, arms)
     yield from _further(results)
+    for again, line in again_lines(results):
+        n = again.patients if isinstance(again, DoublyRobust) else Pair(0, 0)
+        events = again.events if isinstance(again, DoublyRobust) else Pair(0, 0)
+        population = "complete" if isinstance(again, DoublyRobust) else again.population
+        yield _placed(_Place(again.endpoint, population, "", n, events), line, arms)
 
 
 def _further(results: Results) -> Iterator[tuple[Cell, ...]]:
     """Write what stands beside the main comparison: agreement, adjustment, strata of the score."""
     arms = results.study.arms
     places = {(r.endpoint, r.population): _place(r) for r in results.survival if not r.level}
+    for more, line in more_lines(results):
+        yield _placed(places[more.endpoint, more.population], line, arms)
     for found in results.agreement:
         for row in agreement_lines(found):
             yield _placed(places[found.endpoint, found.population], row, arms)
@@ -206,6 +216,14 @@ def _cause_rows(found: CauseResult, arms: Pair[str]) -> Iterator[Line]:
     """List what is estimated of one of several causes."""
     test = found.gray
     yield Line(BOTH, "Gray's test", statistic=test.statistic, p_value=test.p_value)
+    if within := found.gray_by_hospital:
+        yield Line(
+            BOTH,
+            "Gray's test",
+            "by hospital",
+            statistic=within.statistic,
+            p_value=within.p_value,
+        )
     for term, hr in (
         ("cause-specific hazard ratio", found.cause_specific),
         ("subdistribution hazard ratio", found.subdistribution),

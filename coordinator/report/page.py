@@ -10,10 +10,12 @@ from markupsafe import Markup
 
 from coordinator.report.blocks import Section
 from coordinator.report.figures.sheet import data_uri
+from coordinator.report.sections.again import again_section
 from coordinator.report.sections.answer import answer
 from coordinator.report.sections.balance import balance_section
 from coordinator.report.sections.causes import causes_section
 from coordinator.report.sections.checks import checks_section
+from coordinator.report.sections.controls import controls_section, without_controls
 from coordinator.report.sections.curves import curves_section
 from coordinator.report.sections.hospitals import hospitals_section
 from coordinator.report.sections.imputation import imputation_section
@@ -23,6 +25,7 @@ from coordinator.report.sections.methods import (
     reproducibility_section,
 )
 from coordinator.report.sections.outcomes import survival_section
+from coordinator.report.sections.pairs import pairs_section
 from coordinator.report.sections.patients import flow_section, table_one_section
 from coordinator.report.sections.privacy import left_out_section, privacy_section
 from coordinator.report.sections.propensity import propensity_section
@@ -65,6 +68,8 @@ def report_html(results: Results, notice: str = "", edition: tuple[str, ...] = (
 
 def sections(results: Results, edition: tuple[str, ...] = ()) -> tuple[Section, ...]:
     """List the sections from top to bottom; those with nothing to tell are left out."""
+    apart = controls_section(results)
+    results = without_controls(results)
     found = (
         answer(results),
         flow_section(results),
@@ -75,7 +80,10 @@ def sections(results: Results, edition: tuple[str, ...] = ()) -> tuple[Section, 
         causes_section(results),
         survival_section(results),
         binary_section(results),
+        apart,
         strata_section(results),
+        pairs_section(results),
+        again_section(results),
         hospitals_section(results),
         imputation_section(results),
         checks_section(results),

@@ -14,7 +14,9 @@ from protocol.question import Record
 from protocol.results.balance import balance, table_one, test
 from protocol.results.binary import binary_result
 from protocol.results.competing import competing_result
+from protocol.results.doubly_robust import doubly_robust
 from protocol.results.imputed import imputation
+from protocol.results.interactions import interactions
 from protocol.results.levels import level_comparisons
 from protocol.results.model import (
     SCHEMA,
@@ -108,9 +110,11 @@ def results(played: Played) -> Results:
         stratification=stratification(played),
         pairs=tuple(pairs(played)),
         lotteries=tuple(lotteries(played)),
+        interactions=tuple(interactions(played)),
         negative_controls=tuple(e.name for e in plan.endpoints if e.negative_control),
         time_grids=tuple(time_grids(played)),
         levels=tuple(level_comparisons(played)),
+        doubly_robust=tuple(doubly_robust(played)),
     )
 
 

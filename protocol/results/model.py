@@ -549,6 +549,23 @@ class CommonOdds:
 
 
 @dataclass(frozen=True)
+class Interaction:
+    """Whether the hazard ratio differs between the levels of one subgroup that are shown.
+
+    `method` is "arm by level" (likelihood ratio of the products in Cox's model), or, where
+    patients weigh, "difference of levels, robust".
+    """
+
+    endpoint: str
+    label: str
+    population: str
+    variable: str
+    levels: tuple[str, ...]
+    method: str
+    test: Test
+
+
+@dataclass(frozen=True)
 class HiddenBias:
     """The largest one-sided P value if hidden bias makes odds within pairs up to `gamma`."""
 
@@ -847,3 +864,4 @@ class Results:
     doubly_robust: tuple[DoublyRobust, ...] = ()
     pairs: tuple[PairsResult, ...] = ()
     lotteries: tuple[LotteryResult, ...] = ()
+    interactions: tuple[Interaction, ...] = ()

@@ -65,8 +65,8 @@ def lottery_spread(log_hr: float, information: float, scores: Sequence[float]) -
     """Foretell the log hazard ratio under other lotteries from the scores of whom they take.
 
     `scores` are sums of `strangers_residuals`, of the table and estimate of the lottery that was
-    kept, over the patients whom another takes. One Newton step leads from there to b + U/I, the first
-    order of the estimate that a table of those patients would give.
+    kept, over the patients whom another takes. One Newton step leads from there to b + U/I, the
+    first order of the estimate that a table of those patients would give.
 
     References
     ----------

@@ -56,6 +56,8 @@ def survival_section(results: Results) -> Section:
     levels = [r for r in results.survival if r.level and main and r.population == main.name]
     if levels:
         blocks.append(_forest_figure(results, levels, "subgroups"))
+    if results.interactions:
+        blocks.append(_interactions(results))
     return Section("outcomes", "Outcomes in all populations", tuple(blocks))
 
 
@@ -256,6 +258,29 @@ def _forest_figure(results: Results, found: list[SurvivalResult], what: str) -> 
         ),
         table=_forest_table(rows),
     )
+
+
+def _interactions(results: Results) -> Table:
+    """Tabulate whether hazard ratios differ between the levels of each subgroup."""
+    rows = [
+        Row(
+            (
+                f"{one.label}\n{population_label(results, one.population)}: "
+                f"{estimand(results, one.population)}",
+                ", ".join(level_label(results, level) for level in one.levels),
+                f"{p_phrase(one.test.p_value)}\n{decimal(one.test.statistic, 1)} on {one.test.df}",
+            )
+        )
+        for one in results.interactions
+    ]
+    note = (
+        "Likelihood ratio of the products of arm and level in Cox's model with one baseline "
+        "hazard, over the levels that are shown; where patients weigh, the spread of the levels' "
+        "log hazard ratios over their robust errors. Levels are compared by this test, not by "
+        "whether their own intervals hold 1."
+    )
+    header = ("Endpoint and population", "Levels", "P, interaction\nχ²")
+    return Table("Do subgroups differ?", header, tuple(rows), notes=(note,))
 
 
 def _robust_intervals(results: Results, found: list[SurvivalResult]) -> str:

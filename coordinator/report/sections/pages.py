@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from coordinator.report.blocks import Block, Terms, Text
 from coordinator.report.estimates import estimates
+from protocol.grid import MONTHS
 from protocol.results.model import Results
 
 FOLDER = "docs/methods"
@@ -22,15 +23,21 @@ PAGES: Mapping[str, str] = {
     "balance": "Balance",
     "kaplan-meier": "Survival curves",
     "log-rank": "Log-rank tests",
+    "levels": "Tests between levels",
     "cox": "Hazard ratios",
     "adjusted": "Adjusted hazard ratios",
     "stratification": "Strata of the score",
     "hospitals-agree": "Do hospitals agree?",
     "pair-robust": "Pair-robust errors",
+    "pairs": "Within matched pairs",
+    "lotteries": "Other lotteries",
     "proportional-hazards": "Proportional hazards",
     "restricted-mean-time": "Restricted mean times",
     "competing-risks": "Competing risks",
     "risks": "Risks of outcomes without a time",
+    "doubly-robust": "Doubly robust risks",
+    "negative-controls": "Negative controls",
+    "time-grids": "Coarser time grids",
     "e-value": "E-values",
     "imputation": "Multiple imputation",
     "subgroups": "Subgroups",
@@ -61,11 +68,21 @@ TERMS: Mapping[str, str] = {
     "inconsistency": "hospitals-agree",
     "variance between hospitals": "hospitals-agree",
     "covariate hazard ratio": "adjusted",
+    "discordant pairs": "pairs",
+    "McNemar's test": "pairs",
+    "Rosenbaum's bound": "pairs",
+    "lottery SD of the log hazard ratio": "lotteries",
+    "interaction test": "subgroups",
+    "test of levels": "levels",
+    "trend over levels": "levels",
 }
 """The page of every term of estimates.csv; methods of their own stand in `METHODS`."""
 
 METHODS: Mapping[str, str] = {
     "efron pair-robust": "pair-robust",
+    "efron by pair": "pairs",
+    "log-rank by pair": "pairs",
+    "other lotteries": "lotteries",
     "fixed effect": "hospitals-agree",
     "random effects": "hospitals-agree",
     "leave one out": "hospitals-agree",
@@ -76,6 +93,7 @@ METHODS: Mapping[str, str] = {
     "standardised by score": "stratification",
     "Mantel-Haenszel by score": "stratification",
     "Mantel-Haenszel by hospital": "hospitals-agree",
+    "doubly robust": "doubly-robust",
     "pooled-quota": "quota-matching",
     "within-hospital": "within-hospital-matching",
 }
@@ -90,6 +108,8 @@ def page_of(term: str, method: str = "") -> str:
     KeyError
         If there is none: every method that a report can name has a page.
     """
+    if any(method.endswith(f"by {grid}") for grid in MONTHS):
+        return "time-grids"
     return METHODS.get(method) or TERMS[term]
 
 
@@ -131,3 +151,5 @@ def _outcomes(results: Results) -> Iterator[str]:
         yield page_of(str(row[term]), str(row[method]))
         if row[level]:
             yield "subgroups"
+    if results.negative_controls:
+        yield "negative-controls"

@@ -39,6 +39,8 @@ def played() -> Results:
         "sensitivity": ALL,
     }
     plan = asking("open", **everything)
+    designs = tuple(d.model_copy(update={"pairs": True}) for d in plan.designs)
+    plan = plan.model_copy(update={"designs": designs})
     return results(play(plan, clinics(), b"pages".ljust(32, b"\0")))
 
 
