@@ -9,6 +9,7 @@ from datetime import datetime
 
 from coordinator.journal import (
     ACTIVE,
+    RESTING,
     STOPPED,
     Event,
     Journal,
@@ -127,7 +128,7 @@ def request_abort(store: Store, run_id: bytes, now: datetime) -> RunState:
         Journal(store, run_id).write(now, was=[row.state], events=[wanted], changes=changes)
         return RunState.ABORTED
     journal, wish = Journal(store, run_id), {"wish": Wish.ABORT}
-    journal.write(now, was=(*ACTIVE, *STOPPED), events=[wanted], changes=wish)
+    journal.write(now, was=(*ACTIVE, *RESTING), events=[wanted], changes=wish)
     return row.state
 
 

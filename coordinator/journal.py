@@ -31,6 +31,8 @@ class RunState(StrEnum):
     OPENING = "opening"
     """Hospitals are asked to join with a fresh key."""
     ASKING = "asking"
+    LOCKED = "locked"
+    """Outcomes come next, and wait for a person to unlock them."""
     FINISHING = "finishing"
     """All totals are here; hospitals check the last and delete their keys."""
     FINISHED = "finished"
@@ -49,6 +51,9 @@ ACTIVE = (RunState.QUEUED, RunState.OPENING, RunState.ASKING, RunState.FINISHING
 STOPPED = (RunState.REFUSED, RunState.FAILED)
 """States from which a run can be resumed or aborted."""
 
+RESTING = (*STOPPED, RunState.LOCKED)
+"""States in which a run waits for a person."""
+
 
 class Wish(StrEnum):
     """What a person asked for while a run went on."""
@@ -56,6 +61,7 @@ class Wish(StrEnum):
     NONE = ""
     ABORT = "abort"
     RESUME = "resume"
+    UNLOCK = "unlock"
 
 
 class Kind(StrEnum):
@@ -236,9 +242,9 @@ def all_runs(store: Store) -> tuple[RunRow, ...]:
 
 
 def due_runs(store: Store) -> tuple[RunRow, ...]:
-    """Read the runs with something to do: active, stopped with a wish, or not yet published."""
+    """Read the runs with something to do: active, at rest with a wish, or not yet published."""
     unpublished = and_(runs.c.state == RunState.FINISHED, runs.c.published.is_(None))
-    wished = and_(runs.c.state.in_(STOPPED), runs.c.wish != Wish.NONE)
+    wished = and_(runs.c.state.in_(RESTING), runs.c.wish != Wish.NONE)
     query = select(runs).where(or_(runs.c.state.in_(ACTIVE), wished, unpublished))
     with store.read() as connection:
         return tuple(map(_row, connection.execute(query.order_by(runs.c.created))))

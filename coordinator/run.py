@@ -44,6 +44,7 @@ from coordinator.resume import (
     require_asked,
 )
 from coordinator.store import Store, StoreError
+from coordinator.unlock import asks_unlock, locked_events
 from protocol.errors import FederationError
 from protocol.requests import Advance, Request
 from protocol.run import Played
@@ -128,6 +129,8 @@ class Conductor:
             return
         if row.wish is Wish.RESUME:
             row = self._resume(journal, row)
+        if row.wish is Wish.UNLOCK:
+            row = self._unlock(journal)
         if row.state is RunState.QUEUED:
             self.at(Point.RUN_CREATED)
             row = self._open(journal)
@@ -145,6 +148,8 @@ class Conductor:
         else:
             standing = replay(journal, opened, self.seed)
         while not standing.over:
+            if asks_unlock(standing) and journal.row().state is RunState.LOCKED:
+                return
             standing = self._trip(journal, asker, standing)
         self._finish(journal, asker, standing)
         self._publish(journal, opened, standing)
@@ -229,15 +234,27 @@ class Conductor:
     ) -> None:
         """Write what came in, what was made of it, and the request that follows."""
         now, deadline = self.now(), self._deadline()
+        if asks_unlock(standing):
+            changes = {**_state(RunState.LOCKED, None, None), "trip": standing.trip}
+            told = locked_events(standing, now)
+            journal.write(
+                now,
+                was=[was],
+                messages=messages,
+                events=(*events, *told),
+                changes=changes,
+                trip=standing.trip - 1,
+            )
+            return
         request = standing.request(deadline)
         size = len(encode_request(request))
-        told = Event(now, "asked", standing.trip, bytes=size, text=standing.steps)
+        asked = Event(now, "asked", standing.trip, bytes=size, text=standing.steps)
         state = RunState.FINISHING if standing.over else RunState.ASKING
         journal.write(
             now,
             was=[was],
             messages=(*messages, *_kept(standing, request)),
-            events=(*events, told),
+            events=(*events, asked),
             changes={**_state(state, now, deadline), "trip": standing.trip},
             # Two results of one trip would differ in their salts; the first is the one.
             trip=standing.trip - 1,
@@ -287,6 +304,21 @@ class Conductor:
         event = Event(now, "resumed", row.trip, text=f"after: {row.reason}")
         changes = {**_state(row.before, now, deadline), "code": "", "reason": "", "wish": Wish.NONE}
         journal.write(now, was=STOPPED, messages=messages, events=[event], changes=changes)
+        return journal.row()
+
+    def _unlock(self, journal: Journal) -> RunRow:
+        """Ask the question before the outcomes, as a person gave a reason for it."""
+        now, deadline = self.now(), self._deadline()
+        standing = replay(journal, begun(journal, self.seed), self.seed)
+        request = standing.request(deadline)
+        size = len(encode_request(request))
+        journal.write(
+            now,
+            was=[RunState.LOCKED],
+            messages=_kept(standing, request),
+            events=[Event(now, "asked", standing.trip, bytes=size, text=standing.steps)],
+            changes={**_state(RunState.ASKING, now, deadline), "wish": Wish.NONE},
+        )
         return journal.row()
 
     def _stop(self, journal: Journal, error: FederationError) -> None:

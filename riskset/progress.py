@@ -27,6 +27,7 @@ STAGES = {
     "slices": "Match by quota and lottery",
     "differences": "Match by quota and lottery",
     "atoms": "Count who is in which population",
+    "unlock": "Unlock outcomes",
 }
 """The stage of a trip by its first step; all others open outcomes."""
 

@@ -20,6 +20,7 @@ from coordinator.journal import ACTIVE, RunState, all_runs
 from coordinator.publish import ResultsFolder
 from coordinator.status import RunStatus, find_run, run_status
 from coordinator.store import Store
+from coordinator.unlock import request_unlock, told_balance
 from protocol.canonical import Json
 from protocol.errors import Exit, FederationError
 from protocol.governance.signed import Consent
@@ -209,6 +210,8 @@ def _watch(store: Store, settings: CoordinatorConfig, run_id: bytes, output: For
         print_json({**as_json(last), "results": str(folder) if row.published else None})
     elif row.state is RunState.FINISHED:
         note("ok", f"run {short(row)} is finished: {folder}", error=False)
+    elif row.state is RunState.LOCKED:
+        note("warn", line(last, utc_now()), error=False)
     else:
         note("error", f"run {short(row)} is {row.state}: {row.reason}", code=row.code)
     if row.state in EXITS:
@@ -244,6 +247,35 @@ def _over(found: RunStatus) -> bool:
     if row.state is RunState.FINISHED:
         return row.published is not None or bool(row.code)
     return row.state not in ACTIVE
+
+
+@app.command()
+def unlock(
+    run: RunArgument,
+    reason: Annotated[
+        str | None, typer.Option(help="Why the design is finished; without it only look.")
+    ] = None,
+    config: ConfigOption = SETTINGS,
+    output: FormatOption = Format.TEXT,
+) -> None:
+    """Let a locked run go on to its outcomes, once the balance was looked at."""
+    with opened(config) as (_, store):
+        run_id = find_run(store, run)
+        if reason is None:
+            _tell_balance(run_id.hex(), told_balance(store, run_id), output)
+            return
+        state = request_unlock(store, run_id, reason, utc_now())
+    _asked(output, run_id, state, "is to go on to its outcomes")
+
+
+def _tell_balance(run: str, lines: tuple[str, ...], output: Format) -> None:
+    if output is Format.JSON:
+        print_json({"schema": "riskset:run-balance/1", "run": run, "balance": list(lines)})
+    elif lines:
+        print_lines("Balance, before any outcome", lines)
+        print_lines("Next", [f'riskset run unlock {run[:8]} --reason "why the design is finished"'])
+    else:
+        print_lines("Nothing is locked", ["riskset run status"])
 
 
 @app.command()

@@ -40,6 +40,8 @@ def stage(status: RunStatus) -> str:
         case RunState.ASKING:
             first = status.steps[0].partition("/")[0] if status.steps else ""
             return f"{STAGES.get(first, OUTCOMES)} (trip {status.row.trip})"
+        case RunState.LOCKED:
+            return f"outcomes are locked: riskset run unlock {short(status.row)}"
         case RunState.FINISHING:
             return "hospitals check the last sum and delete their keys"
         case _:
