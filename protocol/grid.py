@@ -38,14 +38,17 @@ class Grid:
         return np.arange(self.cells) * self.numerator / self.denominator
 
 
+MONTHS = {"month": 1, "quarter": 3, "half-year": 6, "year": 12}
+"""Months of the steps that are coarser than the study's unit."""
+
 _MONTH_IN = {"day": (487, 16), "month": (1, 1)}
 
 
 def grid(step: str, unit: str, longest: int) -> Grid:
-    """Lay the grid for times 0..longest; `step` is "unit" (day), "month" or "quarter"."""
+    """Lay the grid for times 0..longest; `step` is "unit" (day) or one of `MONTHS`."""
     if step == "unit":
         return Grid(1, 1, longest)
     numerator, denominator = _MONTH_IN[unit]
-    months = 3 if step == "quarter" else 1
+    months = MONTHS[step]
     last = -(-longest * denominator // (numerator * months))
     return Grid(numerator * months, denominator, last)

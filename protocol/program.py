@@ -11,6 +11,7 @@ from typing import Any
 
 from protocol.disclosure import rules, too_many_columns
 from protocol.parts.adjusted import adjusted_by_hospital
+from protocol.parts.doubly_robust import doubly_robust
 from protocol.parts.imputation import Coin, Imputed, impute
 from protocol.parts.matching import LeftOut, Made, PooledMatch, match
 from protocol.parts.outcomes import outcomes
@@ -92,6 +93,7 @@ def study(plan: Plan, roster_digest: bytes) -> Play[Findings]:
         _Part(exact_quartiles(Complete(plan), pooled), before=True),
         *_within_strata(plan, strata),
         *map(_Part, _adjusted(plan, model)),
+        *map(_Part, _doubly_robust(plan, scores)),
     ]
     if plan.study.outcomes_locked:
         yield from together(part.play for part in asked if part.before)
@@ -274,6 +276,13 @@ def _adjusted(plan: Plan, model: Model | None) -> Iterator[Play[Any]]:
             columns = tuple(range(model.size))
             adjustment = Adjustment(model, endpoint, Ties.EFRON, columns)
             yield adjusted_by_hospital(adjustment, rules(plan).strata_hospitals)
+
+
+def _doubly_robust(plan: Plan, scores: Scores | NoFit | None) -> Iterator[Play[Any]]:
+    """Estimate the risks that the plan wants doubly robust, over complete cases."""
+    if isinstance(scores, Scores):
+        asked = (endpoint for endpoint in plan.binary if endpoint.doubly_robust)
+        yield from (doubly_robust(plan, scores, endpoint) for endpoint in asked)
 
 
 def _members(population: Population) -> str:

@@ -64,6 +64,11 @@ def strata_lines(
             BOTH, "log-rank test", test.name, statistic=test.test.statistic,
             p_value=test.test.p_value,
         )  # fmt: skip
+        for gray in one.gray:
+            yield one, Line(
+                BOTH, "Gray's test", f"by score, {gray.cause}", statistic=gray.test.statistic,
+                p_value=gray.test.p_value,
+            )  # fmt: skip
         for side in ("comparator", "treated"):
             for point in getattr(one.landmarks, side):
                 for limits in point.limits:

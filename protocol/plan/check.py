@@ -2,8 +2,8 @@
 
 The rules themselves stand in `check_people` (dictionary, conditions, arms, populations),
 `check_analysis` (model, designs, endpoints, disclosure), `check_imputation` (missing covariates),
-`check_sensitivity` (strata, trimming, adjustment, agreement of hospitals) and `advice` (what may be
-meant, but rarely is).
+`check_sensitivity` (strata, trimming, adjustment, agreement of hospitals), `check_outcomes` (what
+endpoints ask for beside the comparison) and `advice` (what may be meant, but rarely is).
 """
 
 from collections.abc import Iterable
@@ -13,6 +13,7 @@ from protocol.plan import (
     advice,
     check_analysis,
     check_imputation,
+    check_outcomes,
     check_people,
     check_sensitivity,
 )
@@ -23,7 +24,7 @@ from protocol.plan.sentences import where
 
 def check(plan: Plan) -> list[Problem]:
     """List everything that makes a plan of the right shape unfit to run."""
-    rules = (check_people, check_analysis, check_imputation, check_sensitivity)
+    rules = (check_people, check_analysis, check_imputation, check_sensitivity, check_outcomes)
     return _problems(plan, [found for module in rules for found in module.findings(plan)])
 
 

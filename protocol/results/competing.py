@@ -1,5 +1,7 @@
 """Results of an endpoint with competing causes, from the same table as its curves."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,7 +27,7 @@ from protocol.stats.cumulative_incidence import (
     cumulative_incidence,
 )
 from protocol.stats.fine_gray import fine_gray
-from protocol.stats.gray import gray
+from protocol.stats.gray import GrayParts, gray
 from protocol.steps.risk_table import Events
 
 ARMS = (0, 1)
@@ -44,12 +46,23 @@ def competing_result(
     table = CauseTable(events.events, events.censored, events.grid.times).compact()
     edges = np.array([events.grid.edge(t) for t in endpoint.landmarks], dtype=np.float64)
     names = (endpoint.name, *endpoint.competing)
-    causes = [_cause(endpoint, name, table, k, edges) for k, name in enumerate(names)]
+    key = (endpoint.name, population, "")
+    causes = [
+        replace(
+            _cause(endpoint, name, table, k, edges),
+            gray_by_hospital=_stratified_gray(record.get("stratified-gray/1", *key, k)),
+        )
+        for k, name in enumerate(names)
+    ]
     return CompetingResult(endpoint.name, endpoint.label, population, tuple(causes))
 
 
 def _cause(
-    endpoint: TimeToEvent, name: str, table: CauseTable, cause: int, edges: NDArray[np.float64]
+    endpoint: TimeToEvent,
+    name: str,
+    table: CauseTable,
+    cause: int,
+    edges: NDArray[np.float64],
 ) -> CauseResult:
     curves = [cumulative_incidence(table, arm, cause) for arm in ARMS]
     landmarks = [_landmarks(endpoint, at(curve, edges)) for curve in curves]
@@ -91,6 +104,7 @@ def _landmarks(endpoint: TimeToEvent, read: Incidence) -> tuple[IncidencePoint, 
             std_error=float(read.std_error[k]),
             conf_low=float(low[k]),
             conf_high=float(high[k]),
+            jackknife_std_error=float(read.jackknife_std_error[k]),
         )
         for k, time in enumerate(endpoint.landmarks)
     )
@@ -98,6 +112,10 @@ def _landmarks(endpoint: TimeToEvent, read: Incidence) -> tuple[IncidencePoint, 
 
 def _gray(table: CauseTable, cause: int) -> Test:
     return test(gray(table, cause).test)
+
+
+def _stratified_gray(found: GrayParts | None) -> Test | None:
+    return None if found is None else test(found.test)
 
 
 def _cause_specific(table: CauseTable, cause: int) -> HazardRatio | None:

@@ -1,7 +1,7 @@
 """Results within strata of the propensity: tests, ratios and survival standardised over them."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +10,10 @@ from protocol.parts.strata import ScoreStrata
 from protocol.plan.columns import balance_columns
 from protocol.plan.model import BinaryOutcome, TimeToEvent
 from protocol.question import Record
+from protocol.results.balance import test
 from protocol.results.model import (
     CommonOdds,
+    GrayTest,
     HazardRatio,
     LandmarkPoint,
     Limits,
@@ -25,7 +27,9 @@ from protocol.results.sensitivity import Within, common_odds
 from protocol.results.survival import hazard_ratio_of, log_rank_test
 from protocol.run import Played
 from protocol.stats import km
+from protocol.stats.competing import CauseTable
 from protocol.stats.cox import NotEstimable, Ties, fit_strata
+from protocol.stats.gray import GrayParts, gray
 from protocol.stats.log_rank import LogRank, log_rank
 from protocol.stats.moments import Convention, smd, standardiser
 from protocol.stats.standardised import standardised_survival
@@ -97,7 +101,20 @@ def _survival(
         hazard_ratios=ratios,
         landmarks=Pair(*(_standardised(endpoint, strata, found, arm) for arm in (0, 1))),
         not_estimable=reason,
+        gray=tuple(_gray(endpoint, found)),
     )
+
+
+def _gray(endpoint: TimeToEvent, found: list[Events]) -> Iterator[GrayTest]:
+    """Test every cause within strata; an arm or a cause that a stratum lacks adds nothing."""
+    names = (endpoint.name, *endpoint.competing) if endpoint.competing else ()
+    for cause, name in enumerate(names):
+        parts = GrayParts(0.0, 0.0)
+        for events in found:
+            own = CauseTable(events.events, events.censored, events.grid.times).compact()
+            if min(own.all_causes.patients) > 0 and own.events[cause].any():
+                parts = parts + gray(own, cause)
+        yield GrayTest(name, test(parts.test))
 
 
 def _whole(counts: Iterable[NDArray[np.int64]]) -> Pair[int]:

@@ -65,7 +65,7 @@ class Model:
         rows = self.rows(cohort)
         for start in range(0, len(rows), CHUNK):
             part = rows[start : start + CHUNK]
-            yield self._matrix(cohort, part), cohort.arm[part].astype(np.float64)
+            yield self.matrix(cohort, part), cohort.arm[part].astype(np.float64)
 
     def logit(self, cohort: Cohort, b: tuple[float, ...]) -> NDArray[np.float64]:
         """Score the complete cases: x'b, shape (complete,), in the order of `rows`.
@@ -75,7 +75,8 @@ class Model:
         scores = [self.predictor(x, b) for x, _ in self.chunks(cohort)]
         return np.concatenate(scores) if scores else np.empty(0)
 
-    def _matrix(self, cohort: Cohort, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+    def matrix(self, cohort: Cohort, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Compute the standardised columns of some patients, (len(rows), p), intercept first."""
         x = np.ones((len(rows), self.size), order="F")  # filled and read column by column
         for position, what in enumerate(self.columns):
             values = column(self.plan, what, cohort, rows)

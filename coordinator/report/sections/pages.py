@@ -68,6 +68,8 @@ TERMS: Mapping[str, str] = {
     "inconsistency": "hospitals-agree",
     "variance between hospitals": "hospitals-agree",
     "covariate hazard ratio": "adjusted",
+    "test of levels": "levels",
+    "trend over levels": "levels",
     "discordant pairs": "pairs",
     "McNemar's test": "pairs",
     "Rosenbaum's bound": "pairs",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from protocol.results.model import Results
-from protocol.results.publication import outcomes, patients
+from protocol.results.publication import further, outcomes, patients
 from protocol.results.publication.cells import Cell, Hidden, cells, hide, sizes
 from protocol.results.publication.judge import Judge
 from protocol.results.publication.rules import EditionError, Floors, floors
@@ -98,4 +98,8 @@ def _reduced(by: Judge, found: Results) -> Results:
         odds_by_hospital=tuple(outcomes.odds(by, one) for one in found.odds_by_hospital),
         adjusted=tuple(outcomes.adjusted(by, found, one) for one in found.adjusted),
         stratification=outcomes.stratification(by, found),
+        negative_controls=found.negative_controls,
+        time_grids=tuple(further.time_grids(by, found)),
+        levels=tuple(further.levels(by, found)),
+        doubly_robust=tuple(further.doubly_robust(by, one) for one in found.doubly_robust),
     )
