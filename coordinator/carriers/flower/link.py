@@ -9,7 +9,7 @@ import io
 import logging
 import ssl
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -270,7 +270,17 @@ clientapp = "site_node.carriers.flower.supernode:app"
 
 [tool.flwr.app.config]
 """
+    return _zipped({"pyproject.toml": text.encode()})
+
+
+def _zipped(files: Mapping[str, bytes]) -> bytes:
+    """Pack files as Flower packs its bundles: with a list of their hashes and sizes in bits."""
+    lines = [
+        f"{name},{hashlib.sha256(content).hexdigest()},{8 * len(content)}"
+        for name, content in files.items()
+    ]
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as bundle:
-        bundle.writestr(zipfile.ZipInfo("pyproject.toml"), text)
+        for name, content in {**files, ".info/CONTENT": "\n".join(lines).encode()}.items():
+            bundle.writestr(zipfile.ZipInfo(name), content)
     return file.getvalue()

@@ -81,12 +81,9 @@ def bundle_with_effect(marker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         text = text.replace("coordinator.carriers.flower.carrier:app", "evil:app")
         text = text.replace("site_node.carriers.flower.supernode:app", "evil:app")
         code = f"from pathlib import Path\nPath({str(marker)!r}).write_text('here')\napp = None\n"
-        file = io.BytesIO()
-        with zipfile.ZipFile(file, "w") as made:
-            made.writestr("pyproject.toml", text)
-            for place in ("evil.py", "sitecustomize.py", "site_node/__init__.py"):
-                made.writestr(place, code)
-        return file.getvalue()
+        places = ("evil.py", "sitecustomize.py", "site_node/__init__.py")
+        code_files = dict.fromkeys(places, code.encode())
+        return office_link._zipped({"pyproject.toml": text.encode(), **code_files})
 
     monkeypatch.setattr(office_link, "_bundle", bundle)
 
