@@ -24,6 +24,9 @@ MAX_BYTES = 1_000_000
 MAX_SHOWN = 200
 """Beyond this many problems the file is another kind of file, and the rest helps nobody."""
 
+MAX_DOTS = 200
+"""Most dots in one line of TOML: far more than any text, and than any key."""
+
 _LINE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -82,14 +85,17 @@ def read_canonical(sent: bytes) -> Plan:
 
 
 def _plan(data: object, source: str) -> Plan:
-    _stop(source, [*_odd_values(data, (), data)])
     try:
+        _stop(source, [*_odd_values(data, (), data)])
         # By way of JSON, so that arrays become tuples and nothing else is converted.
         plan = Plan.model_validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
         found = error.errors(include_url=False)
         problems = [sentence for e in found if (sentence := problem(e, data)) is not None]
         raise ProblemsError(source, problems[:MAX_SHOWN]) from None
+    except RecursionError:
+        # Keys with dots nest without a bracket, which no parser minds.
+        raise _beyond_python(source) from None
     _stop(source, check(plan))
     return plan
 
@@ -109,7 +115,7 @@ def _data(text: str, source: str) -> dict[str, Any]:
     if len(text) > MAX_BYTES:
         raise ProblemsError(source, [_not_a_file("is larger than 1 MB; no plan is")])
     try:
-        data = _json(text) if text.lstrip().startswith("{") else tomllib.loads(text)
+        data = _json(text) if text.lstrip().startswith("{") else _toml(text)
     except json.JSONDecodeError as error:
         rule = f"this is no JSON: {error.msg.lower()}"
         raise ProblemsError(source, [_not_a_file(rule, str(error.lineno))]) from None
@@ -119,9 +125,20 @@ def _data(text: str, source: str) -> dict[str, Any]:
         raise ProblemsError(source, [_not_a_file(str(error))]) from None
     except (RecursionError, ValueError):
         # Python's own limits: nesting, and the length of a number.
-        rule = "nests too deeply or holds a number with too many digits"
-        raise ProblemsError(source, [_not_a_file(rule)]) from None
+        raise _beyond_python(source) from None
     return data
+
+
+def _toml(text: str) -> dict[str, Any]:
+    # A parser's time grows with the square of the dots in a key, and a plan may be a stranger's.
+    if any(line.count(".") > MAX_DOTS for line in text.splitlines()):
+        raise RecursionError
+    return tomllib.loads(text)
+
+
+def _beyond_python(source: str) -> ProblemsError:
+    rule = "nests too deeply or holds a number with too many digits"
+    return ProblemsError(source, [_not_a_file(rule)])
 
 
 def _json(text: str) -> dict[str, Any]:

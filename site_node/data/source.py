@@ -102,7 +102,7 @@ def read_blocks(
         positions = choose(header)
         for lines in records:
             _check_fields(lines, len(header))
-            yield _columns(lines, positions, row_by_row)
+            yield _columns(lines, len(header), positions, row_by_row)
 
 
 @dataclass(frozen=True)
@@ -268,13 +268,17 @@ def _header(lines: _Lines) -> list[str]:
     return header
 
 
-def _columns(lines: _Lines, positions: Mapping[str, int], row_by_row: Collection[str]) -> Block:
+def _columns(
+    lines: _Lines, width: int, positions: Mapping[str, int], row_by_row: Collection[str]
+) -> Block:
     """Parse the needed columns of whole records."""
     whole = {position for name, position in positions.items() if name in row_by_row}
     frame = pd.read_csv(
         io.BytesIO(lines.text),
         sep=lines.separator,
         header=None,
+        # Said, as a block whose first row is blank would not show it.
+        names=range(width),
         usecols=sorted(set(positions.values())),
         # As categories each distinct spelling is one Python string, however often it occurs.
         dtype={at: "str" if at in whole else "category" for at in positions.values()},

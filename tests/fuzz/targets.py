@@ -1,0 +1,271 @@
+"""Everything that reads bytes of somebody else's, in one list: `make fuzz` and CI run the same.
+
+A target reads bytes to a value or raises one of its declared errors. Where a value has one
+encoding, `write` gives it, and reading any other bytes for it would be a fault.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from coordinator.bundle.plain import BundleError, written
+from coordinator.bundle.plain import read as read_plain
+from coordinator.bundle.reader import open_bundle
+from coordinator.config import read_config as read_office_config
+from protocol.errors import FederationError, ProblemsError
+from protocol.governance.approval import Decision, DecisionError
+from protocol.governance.chain import read_roster_file
+from protocol.governance.federation import Federation, TrustError
+from protocol.governance.heads import LedgerHead
+from protocol.governance.invitation import InvitationError, parse_invitation
+from protocol.governance.proposal import Proposal, ProposalError
+from protocol.governance.roster import Roster, RosterError
+from protocol.governance.tls import CertificateError
+from protocol.plan.digest import canonical
+from protocol.plan.model import Plan
+from protocol.plan.read import plan_text, read_canonical, read_plan
+from protocol.secagg.messages import KeyShare, Result, Trip
+from protocol.secagg.sealing import SealError, Session
+from protocol.wire import codec
+from protocol.wire import federation_pb2 as pb
+from protocol.wire.codec import MessageError
+from protocol.wire.frames import Assembler
+from protocol.wire.heads import heads_of
+from protocol.wire.sealed import Kind as Record
+from protocol.wire.sealed import Parcel, pack, pack_accept, pack_offer, read_accept, unpack
+from protocol.wire.sealed import read_offer as offer_of
+from site_node.config import read_config as read_site_config
+from site_node.course import parts_of
+from site_node.data.mapping import read_mapping
+from site_node.data.source import read_blocks
+from site_node.folder import FolderError
+from site_node.folder import UnavailableError as Unavailable
+from site_node.inbox import waiting
+from site_node.keys import read_keys
+from site_node.ledger import Ledger, LedgerError, RolledBackError
+from tests.fuzz import samples
+
+CHUNK = 64
+LIMIT_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Target:
+    """One reader: how it reads, what it may raise, and some bytes that it reads.
+
+    `read` gets a folder of its own beside the bytes. `write` is None where a value has several
+    encodings, as a text that people write.
+    """
+
+    name: str
+    read: Callable[[bytes, Path], Any]
+    errors: tuple[type[Exception], ...]
+    samples: Callable[[], Sequence[bytes]]
+    write: Callable[[Any], bytes] | None = None
+
+
+def _of_bytes(reader: Callable[[bytes], Any]) -> Callable[[bytes, Path], Any]:
+    def read(raw: bytes, _: Path) -> Any:
+        return reader(raw)
+
+    return read
+
+
+def _of_file(name: str, reader: Callable[[Path], Any]) -> Callable[[bytes, Path], Any]:
+    def read(raw: bytes, folder: Path) -> Any:
+        path = folder / name
+        path.write_bytes(raw)
+        path.chmod(0o600)
+        return reader(path)
+
+    return read
+
+
+def _frames(raw: bytes) -> list[tuple[int, bytes]]:
+    """Read a stream of chunks; an answer's own chunk would be larger than these."""
+    stream = pb.Advance.FromString(raw)  # any message with repeated bytes inside
+    assembler, whole = Assembler(LIMIT_BYTES, at_once=2, size=CHUNK), list[tuple[int, bytes]]()
+    for share in stream.keys:
+        found = assembler.add(pb.Chunk.FromString(share.ek))
+        whole += [found] if found else []
+    return whole
+
+
+def _heads(raw: bytes) -> tuple[LedgerHead, ...]:
+    return heads_of(pb.Heads.FromString(raw).heads)
+
+
+def _records(raw: bytes) -> Parcel:
+    """Read records whose head was written by somebody else: kind, number of parts, bytes."""
+    kind, parts, body = [*raw.split(b"\n", 2), b"", b""][:3]
+    head = dict(pack(Parcel(Record.REQUEST, body))["riskset"])
+    head["kind"] = kind.decode("latin-1")
+    head["parts"] = int(parts) if parts.isdigit() and len(parts) < 20 else parts
+    return unpack({"riskset": head}, LIMIT_BYTES)
+
+
+def _invitation(raw: bytes) -> Any:
+    return parse_invitation(raw.decode("latin-1"))
+
+
+def _blocks(path: Path) -> int:
+    def every(header: Sequence[str]) -> dict[str, int]:
+        return {name: at for at, name in enumerate(header)}
+
+    return sum(len(block) for block in read_blocks(path, every, block_bytes=512))
+
+
+def _ledger(raw: bytes, folder: Path) -> int:
+    # A folder each: SQLite keeps files of its own beside a database.
+    here = folder / f"ledger-{next(_numbers)}"
+    here.mkdir()
+    path = here / "ledger.db"
+    path.write_bytes(raw)
+    path.chmod(0o600)
+    ledger = Ledger.open(path, here / "head")
+    try:
+        return sum(len(line.body or b"") for line in ledger.lines())
+    finally:
+        ledger.close()
+
+
+_numbers = count()
+
+
+def _inbox(raw: bytes, folder: Path) -> Any:
+    state = samples.state(folder)
+    state.inbox.mkdir(exist_ok=True)
+    (state.inbox / "1.item").write_bytes(raw)
+    return [item for _, item in waiting(state)]
+
+
+def _bundle(path: Path) -> int:
+    with open_bundle(path) as bundle:
+        return len(bundle.rosters) + len(bundle.shares) + bundle.trips + len(bundle.seal.signature)
+
+
+def _mapping(path: Path) -> Any:
+    return read_mapping(path, samples.plan())
+
+
+def _session(raw: bytes) -> tuple[int, bytes]:
+    return samples.session().open_request(raw)
+
+
+def _seal(opened: tuple[int, bytes]) -> bytes:
+    made: Session = samples.session()
+    return made.seal_request(*opened)
+
+
+def _plan(raw: bytes) -> Plan:
+    return read_plan(plan_text(raw, "a plan"), "a plan")
+
+
+def _member(kind: type[Any]) -> Callable[[bytes, Path], Any]:
+    return _of_bytes(partial(_read_member, kind))
+
+
+def _read_member(kind: type[Any], raw: bytes) -> Any:
+    return read_plain(kind, raw, "a member")
+
+
+MESSAGE = (MessageError,)
+
+TARGETS = (
+    Target(
+        "request",
+        _of_bytes(codec.decode_request),
+        MESSAGE,
+        samples.requests,
+        codec.encode_request,
+    ),
+    Target("reply", _of_bytes(codec.decode_reply), MESSAGE, samples.replies, codec.encode_reply),
+    Target("trip", _of_bytes(codec.decode_trip), MESSAGE, samples.trips, codec.encode_trip),
+    Target("result", _of_bytes(codec.decode_result), MESSAGE, samples.results, codec.encode_result),
+    Target("shares", _of_bytes(codec.decode_shares), MESSAGE, samples.shares, codec.encode_shares),
+    Target("frames", _of_bytes(_frames), (MessageError, DecodeError), samples.frames),
+    Target("heads", _of_bytes(_heads), (MessageError, DecodeError), samples.heads),
+    Target(
+        "offer",
+        _of_bytes(lambda raw: offer_of(Parcel(Record.OFFER, raw))),
+        MESSAGE,
+        samples.offers,
+        lambda said: pack_offer(said).body,
+    ),
+    Target(
+        "accept",
+        _of_bytes(lambda raw: read_accept(Parcel(Record.ACCEPT, raw))),
+        MESSAGE,
+        samples.accepts,
+        lambda said: pack_accept(said).body,
+    ),
+    Target("records", _of_bytes(_records), MESSAGE, samples.records),
+    Target("sealed-envelope", _of_bytes(_session), (SealError,), samples.sealed, _seal),
+    Target(
+        "roster", _of_bytes(Roster.from_bytes), (RosterError,), samples.rosters, Roster.to_bytes
+    ),
+    Target("roster-file", _of_bytes(read_roster_file), (RosterError,), samples.roster_files),
+    Target(
+        "federation",
+        _of_bytes(Federation.from_bytes),
+        (TrustError, CertificateError),
+        samples.federations,
+        Federation.to_bytes,
+    ),
+    Target(
+        "proposal",
+        _of_bytes(Proposal.from_bytes),
+        (ProposalError,),
+        samples.proposals,
+        Proposal.to_bytes,
+    ),
+    Target(
+        "decision",
+        _of_bytes(Decision.from_bytes),
+        (DecisionError,),
+        samples.decisions,
+        Decision.to_bytes,
+    ),
+    Target("plan-sent", _of_bytes(read_canonical), (ProblemsError,), samples.plans_sent, canonical),
+    Target("plan", _of_bytes(_plan), (ProblemsError,), samples.plans),
+    Target(
+        "invitation",
+        _of_bytes(_invitation),
+        (InvitationError,),
+        samples.invitations,
+    ),
+    Target("keys-of-a-run", _of_file("run.keys", read_keys), (FolderError,), samples.keys),
+    Target("ledger", _ledger, (LedgerError, RolledBackError, Unavailable), samples.ledgers),
+    Target("ledger-line", _of_bytes(parts_of), (LedgerError,), samples.lines),
+    Target("inbox", _inbox, (Unavailable,), samples.items),
+    Target("site.toml", _of_file("site.toml", read_site_config), (ProblemsError,), samples.sites),
+    Target(
+        "coordinator.toml",
+        _of_file("coordinator.toml", read_office_config),
+        (ProblemsError,),
+        samples.offices,
+    ),
+    Target("mapping", _of_file("mapping.toml", _mapping), (ProblemsError,), samples.mappings),
+    Target("extract", _of_file("extract.csv", _blocks), (ProblemsError,), samples.extracts),
+    Target("bundle", _of_file("bundle.zip", _bundle), (BundleError,), samples.bundles),
+    Target("bundle-trip", _member(Trip), (BundleError,), samples.trip_members, written),
+    Target("bundle-result", _member(Result), (BundleError,), samples.result_members, written),
+    Target(
+        "bundle-keys",
+        _member(tuple[KeyShare, ...]),
+        (BundleError,),
+        samples.key_members,
+        written,
+    ),
+)
+"""All targets. A new reader of foreign bytes gets its line here."""
+
+
+def declared(target: Target) -> bool:
+    """Say whether all that a target may raise is a sentence to a person, or protobuf's own."""
+    return all(issubclass(error, FederationError | DecodeError) for error in target.errors)
