@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from numpy.random import Generator
 
+from protocol.costs import costs
 from protocol.forecast import forecast
 from protocol.plan.explain import Leaving, Section, leaving_table
 from protocol.plan.model import Plan
@@ -14,8 +15,11 @@ from protocol.results.fold import leaving
 from protocol.run import Asked
 
 
-def leaves(plan: Plan, draw: Generator) -> Section:
-    """Foretell what will leave each hospital, on patients drawn from the plan's dictionary."""
+def leaves(plan: Plan, draw: Generator) -> tuple[Section, Section]:
+    """Foretell what each method costs and what will leave each hospital.
+
+    On patients drawn from the plan's dictionary.
+    """
     foretold = forecast(plan, draw)
     rows = as_rows(foretold.asked)
     trips = max(row.trip for row in rows)
@@ -29,7 +33,8 @@ def leaves(plan: Plan, draw: Generator) -> Section:
         f"{foretold.hospitals} hospitals, drawn from the dictionary. Sizes marked 'about' and the "
         "number of trips depend on totals.",
     )
-    return Section("What will leave each hospital", sentences, leaving_table(rows))
+    leaving_section = Section("What will leave each hospital", sentences, leaving_table(rows))
+    return costs(foretold.asked), leaving_section
 
 
 def as_rows(asked: Iterable[Asked]) -> tuple[Leaving, ...]:

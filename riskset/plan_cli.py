@@ -128,7 +128,7 @@ def check(path: PlanPath, output: FormatOption = Format.TEXT) -> None:
 def explain_plan(path: PlanPath, output: FormatOption = Format.TEXT) -> None:
     """Say a plan in plain sentences, for reviewers and statisticians."""
     plan = read_plan_file(path)
-    sections = [*explain(plan), leaves(plan, np.random.default_rng(FORECAST_SEED))]
+    sections = [*explain(plan), *leaves(plan, np.random.default_rng(FORECAST_SEED))]
     if output is Format.JSON:
         said = [asdict(section) for section in sections]
         print_json({"schema": "riskset:plan-explain/1", **_name(plan), "sections": said})

@@ -231,8 +231,9 @@ def test_unexpected_errors_tell_nothing_of_the_data(
 def test_explain_foretells_what_leaves_each_hospital(crlm: Path) -> None:
     """The table comes from the steps' layouts, with a total; the lock carries nothing."""
     done = run("explain", crlm, "--format", "json")
-    *_, section = json.loads(done.stdout)["sections"]
+    *_, costs, section = json.loads(done.stdout)["sections"]
     rows = {row[0]: row for row in section["table"]["rows"]}
+    assert costs["title"] == "What each method costs"
     assert section["title"] == "What will leave each hospital"
     assert any(
         said.startswith("In the clear go a fresh public key") for said in section["sentences"]
