@@ -16,6 +16,7 @@ from coordinator.config import CoordinatorConfig
 from coordinator.journal import RunRow, RunState, Wish, due_runs
 from coordinator.members import clear_presence
 from coordinator.points import At, pass_by
+from coordinator.proposals import Proposer
 from coordinator.run import Conductor, Publish
 from coordinator.store import Store, StoreError
 
@@ -74,7 +75,14 @@ def serve(config: CoordinatorConfig, office: Office, world: Surroundings, stoppe
                 patience=config.patience,
                 pause=lambda seconds: _pause(stopped, seconds),
             )
-            _Desk(conductor, config.runs, stopped).work(world.poll_seconds, held)
+            proposer = Proposer(store, carrier, world.now, stopped)
+            asking = Thread(target=proposer.work, name="riskset-proposals")
+            asking.start()
+            try:
+                _Desk(conductor, config.runs, stopped).work(world.poll_seconds, held)
+            finally:
+                stopped.set()
+                asking.join()
 
 
 def _pause(stopped: Event, seconds: float) -> None:

@@ -126,6 +126,27 @@ heads = Table(
     Column("time", Moment, nullable=False),
 )
 
+proposals = Table(
+    "proposals",
+    tables,
+    Column("plan", String(64), primary_key=True),  # digests in hex
+    Column("roster", String(64), primary_key=True),
+    Column("study", String, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("time", Moment, nullable=False),
+)
+
+decided = Table(
+    "decided",
+    tables,
+    Column("plan", String(64), primary_key=True),
+    Column("roster", String(64), primary_key=True),
+    Column("site", String, primary_key=True),
+    Column("state", String, nullable=False),
+    Column("reply", LargeBinary, nullable=False),  # as the hospital signed it
+    Column("time", Moment, nullable=False),
+)
+
 rosters = Table(
     "rosters",
     tables,

@@ -11,6 +11,7 @@ from typing import Literal
 
 from protocol.canonical import digest
 from protocol.governance.identity import require_signed, sign
+from protocol.governance.proposal import Proposal
 from protocol.governance.signed import Consent, SignedRoster
 from protocol.ids import SiteId
 from protocol.secagg.messages import KeyShare, MaskedVector, Parts, Reply, Result, Trip
@@ -102,7 +103,17 @@ class Abort:
         require_signed("the coordinator", coordinator, self.signature, *self.signed)
 
 
-Request = OpenRun | Advance | Finish | Abort
+@dataclass(frozen=True)
+class Propose:
+    """Ask a hospital how a plan stands there; it keeps what it does not know yet (SPEC 4.7).
+
+    It is signed by the plan signer and the roster authority, and by nobody else.
+    """
+
+    proposal: Proposal
+
+
+Request = OpenRun | Advance | Finish | Abort | Propose
 
 
 @dataclass(frozen=True)
@@ -161,7 +172,38 @@ class Refusal:
         require_signed(self.site, identity, self.signature, *self.signed)
 
 
-Said = KeyShare | Reply | Done | Refusal
+@dataclass(frozen=True)
+class Decided:
+    """How a plan stands at a hospital: its state, and the operators' words as they signed them.
+
+    `plan`, `roster` and `software` are digests of 32 bytes; `decisions` are `Decision.to_bytes`.
+    """
+
+    site: SiteId
+    plan: bytes
+    roster: bytes
+    software: bytes
+    state: str
+    decisions: tuple[bytes, ...]
+    signature: bytes = b""
+
+    @property
+    def signed(self) -> Parts:
+        """The parts under the hospital's signature."""
+        digests = (self.plan, self.roster, self.software)
+        number = u32(len(self.decisions))
+        return ("decided", self.site, *digests, self.state, number, *self.decisions)
+
+    def sign(self, identity_seed: bytes) -> "Decided":
+        """Put the hospital's signature on it."""
+        return replace(self, signature=sign(identity_seed, *self.signed))
+
+    def verify(self, identity: bytes) -> None:
+        """Raise SignatureError unless this hospital signed it."""
+        require_signed(self.site, identity, self.signature, *self.signed)
+
+
+Said = KeyShare | Reply | Done | Refusal | Decided
 
 
 def request_digest(raw: bytes) -> bytes:

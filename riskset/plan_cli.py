@@ -18,7 +18,7 @@ from protocol.plan.model import Plan
 from protocol.plan.schema import schema_text
 from protocol.plan.words import handle
 from riskset.plans import EDITOR_SCHEMA, Builtin, read_builtin, read_schema
-from riskset.propose_cli import propose_plan
+from riskset.propose_cli import decisions_on, propose_plan
 from riskset.terminal import (
     Commands,
     DebugOption,
@@ -64,6 +64,7 @@ class PlanExistsError(FederationError):
 
 
 app.command("propose")(propose_plan)
+app.command("decisions")(decisions_on)
 
 
 @app.callback()

@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
+from protocol.canonical import Json
 from protocol.errors import Exit, FederationError
 from protocol.plan.digest import canonical, plan_digest
 from protocol.plan.read import MAX_BYTES, plan_text, read_plan
 from protocol.plan.words import handle
-from riskset.terminal import Format, FormatOption, note, print_json
+from riskset.terminal import Format, FormatOption, note, print_json, print_table
 
 
 class ProposeError(FederationError):
@@ -34,6 +35,7 @@ def propose_plan(
     """Freeze and sign a plan, for hospitals to decide on. An edit needs a new proposal."""
     from coordinator.config import read_config  # noqa: PLC0415
     from coordinator.members import kept_rosters  # noqa: PLC0415
+    from coordinator.proposals import keep_proposal  # noqa: PLC0415
     from coordinator.store import Store  # noqa: PLC0415
     from protocol.governance.chain import verify_chain  # noqa: PLC0415
     from protocol.governance.proposal import propose  # noqa: PLC0415
@@ -52,6 +54,8 @@ def propose_plan(
     seed = read_authority_seed(key or config.absolute().with_name(PLAN_SIGNER))
     made = propose(canonical(plan), rosters, federation, seed)
     made.verify(federation)
+    with Store(settings.store) as store:
+        keep_proposal(store, made, plan.study.id, utc_now())
     place = out or path.with_suffix(".proposal.json")
     with place.open("xb") as new:
         new.write(made.to_bytes())
@@ -61,5 +65,38 @@ def propose_plan(
         told = {"plan": name, "digest": digest, "file": str(place)}
         print_json({"schema": "riskset:plan-propose/1", **told})
         return
-    note("ok", f"{place}: plan {name} is signed; give it to the hospitals", error=False)
-    note("ok", f"there: riskset-site pending {place.name}, show, approve", error=False)
+    note("ok", f"{place}: plan {name} is signed", error=False)
+    note("ok", "connected hospitals are asked by the daemon; others take the file in", error=False)
+
+
+def decisions_on(
+    path: Annotated[Path, typer.Argument(help="The plan's file, TOML or JSON.", metavar="PLAN")],
+    config: Annotated[
+        Path, typer.Option("--config", help="The centre's settings.", envvar="RISKSET_CONFIG")
+    ] = Path("coordinator.toml"),
+    output: FormatOption = Format.TEXT,
+) -> None:
+    """List what hospitals have decided about a plan, as they answered last."""
+    from coordinator.config import read_config  # noqa: PLC0415
+    from coordinator.proposals import kept_decisions, kept_proposals  # noqa: PLC0415
+    from coordinator.store import Store  # noqa: PLC0415
+
+    with path.open("rb") as file:
+        plan = read_plan(plan_text(file.read(MAX_BYTES + 1), str(path)), str(path))
+    name = plan_digest(plan)
+    with Store(read_config(config).store) as store:
+        found = [
+            (proposal.roster_digest.hex(), one)
+            for proposal in kept_proposals(store)
+            if proposal.plan_digest == name
+            for one in kept_decisions(store, proposal).values()
+        ]
+    if output is Format.TEXT:
+        rows = [(one.site, one.state, f"{one.time:%Y-%m-%d %H:%M}", r[:8]) for r, one in found]
+        print_table(("Hospital", "state", "told", "roster"), rows)
+        return
+    listed: list[Json] = [
+        {"site": one.site, "state": one.state, "time": one.time.isoformat(), "roster": roster}
+        for roster, one in found
+    ]
+    print_json({"schema": "riskset:plan-decisions/1", "plan": name.hex(), "decisions": listed})

@@ -24,6 +24,7 @@ from protocol.governance.proposal import Proposal
 from protocol.governance.roster import Roster, RosterError
 from protocol.ids import SiteId
 from protocol.plan.read import read_canonical
+from protocol.requests import Decided
 from site_node.course import parts_of
 from site_node.folder import FOLDER_MODE, StateFolder, delete, write_private
 from site_node.inbox import Item, ItemKind, put_aside, waiting
@@ -84,6 +85,14 @@ class Approvals:
         house = self.house
         subject = house.subject(plan, roster)
         return standing(self.decisions, subject, house.operators, house.needed)
+
+    def decided(self, proposal: Proposal) -> Decided:
+        """Say how a plan stands, for its hospital to sign."""
+        plan, roster = _names(proposal)
+        stands = self.stands(plan, roster)
+        words = tuple(one.to_bytes() for one in stands.words)
+        house = self.house
+        return Decided(house.site, plan, roster, house.software, stands.state, words)
 
     def during(self, plan: bytes, roster: bytes) -> Standing:
         """Say how it stands for a run that has begun: its software was looked at then."""

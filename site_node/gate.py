@@ -115,7 +115,7 @@ class Gate:
             operators=house.operators,
             needed=house.needed,
             newest=past.newest,
-            now=now,
+            time=now,
         )
         claims = Claims(
             rosters=asked.rosters,

@@ -22,6 +22,7 @@ from protocol.requests import (
     Advance,
     Finish,
     OpenRun,
+    Propose,
     Refusal,
     Request,
     Said,
@@ -204,7 +205,7 @@ class Node:
         self._runs.take_in()
         self._runs.tidy()
         request: Request = codec.decode_request(raw)
-        if self._desk.approvals.paused and not isinstance(request, Abort):
+        if self._desk.approvals.paused and not isinstance(request, Abort | Propose):
             raise PausedError("the hospital's operator paused the node")
         match request:
             case OpenRun():
@@ -215,6 +216,8 @@ class Node:
                 return self._runs.finish(request)
             case Abort():
                 return self._runs.abort(request)
+            case Propose():
+                return self._runs.propose(request).sign(self._seed)
             case _:
                 assert_never(request)
 
@@ -292,7 +295,7 @@ def _ctx_of(raw: bytes) -> bytes:
     except FederationError:
         return b""
     match request:
-        case OpenRun():
+        case OpenRun() | Propose():
             return b""
         case Advance():
             return request.trip.ctx

@@ -13,7 +13,17 @@ from protocol.governance.roster import RosterError, moment
 from protocol.governance.trusted import ProgramError
 from protocol.party import Hospital, begin
 from protocol.play import Finished
-from protocol.requests import Abort, Advance, ClosedTrip, Done, Finish, OpenRun, State
+from protocol.requests import (
+    Abort,
+    Advance,
+    ClosedTrip,
+    Decided,
+    Done,
+    Finish,
+    OpenRun,
+    Propose,
+    State,
+)
 from protocol.secagg.keys import KeyExchangeError
 from protocol.secagg.messages import KeyShare, Reply, RunError, Trip
 from protocol.secagg.site import (
@@ -39,7 +49,7 @@ from site_node.data.snapshot import Snapshot
 from site_node.evidence import require_own_words
 from site_node.folder import SEED_SIZE, StateFolder, UnavailableError, delete
 from site_node.gate import Gate, HeldBackError
-from site_node.inbox import waiting
+from site_node.inbox import Item, ItemKind, waiting
 from site_node.keys import RunKeys, read_keys, write_keys
 from site_node.ledger import Entry, Kind, Ledger, LedgerError
 from site_node.logs import Event, Log
@@ -228,6 +238,19 @@ class Runs:
             raise PausedError("the hospital's operator paused the node")
         kinds = [kind for _, kind in trip.steps]
         self.gate.require_approved(course.opening.run, kinds, self.now())
+
+    def propose(self, asked: Propose) -> Decided:
+        """Keep a proposal that is new, and say how its plan stands (SPEC 4.7).
+
+        Raises
+        ------
+        SignatureError, RosterError, ProblemsError
+            If it is none that anybody would accept.
+        """
+        proposal, newest = asked.proposal, past_runs(self.ledger).newest
+        item = Item(ItemKind.PROPOSAL, proposal.to_bytes().decode())
+        self.desk.keep(self.gate.approvals.accept(item, newest, self.now()))
+        return self.gate.approvals.decided(proposal)
 
     def _course(self, ctx: bytes, since: tuple[KeyShare, ...] | ClosedTrip = ()) -> Course:
         """Find a run, and see that nothing with our signature is missing from it."""

@@ -48,8 +48,8 @@ class Ground:
         Names of the operators by key (32 bytes), and how many have to approve.
     newest
         The newest roster of each study that was seen, by federation and study.
-    now
-        The time, with its zone.
+    time
+        What time it is, with its zone.
     """
 
     federation: Federation
@@ -60,7 +60,7 @@ class Ground:
     operators: Mapping[bytes, str]
     needed: int
     newest: Mapping[tuple[str, str], Roster]
-    now: datetime
+    time: datetime
 
 
 @dataclass(frozen=True)
@@ -123,11 +123,11 @@ class RefusedByRuleError(FederationError):
 
 
 def _chain(ground: Ground, claims: Claims, _: Trusted) -> Trusted:
-    chain = verify_chain(claims.rosters, ground.federation, now=ground.now)
+    chain = verify_chain(claims.rosters, ground.federation, now=ground.time)
     known = ground.newest.get((chain[-1].federation, chain[-1].study))
     if known is not None:
         # Only now is it known of which study they are.
-        chain = verify_chain(claims.rosters, ground.federation, now=ground.now, known=known)
+        chain = verify_chain(claims.rosters, ground.federation, now=ground.time, known=known)
     return Trusted(chain)
 
 

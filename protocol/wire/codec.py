@@ -11,15 +11,18 @@ from typing import TypeVar, assert_never
 from google.protobuf.message import DecodeError, Message
 
 from protocol.errors import Exit, FederationError
+from protocol.governance.proposal import Proposal
 from protocol.governance.signed import Consent, SignedRoster
 from protocol.ids import SiteId, site_id
 from protocol.requests import (
     Abort,
     Advance,
     ClosedTrip,
+    Decided,
     Done,
     Finish,
     OpenRun,
+    Propose,
     Refusal,
     Request,
     Said,
@@ -65,6 +68,8 @@ def encode_request(request: Request) -> bytes:
             return _written(pb.Request(finish=pb.Finish(closed=_closed(closed))))
         case Abort(ctx, signature):
             return _written(pb.Request(abort=pb.Abort(ctx=ctx, signature=signature)))
+        case Propose(proposal):
+            return _written(pb.Request(propose=_propose(proposal)))
         case _:
             assert_never(request)
 
@@ -94,6 +99,8 @@ def encode_reply(said: Said) -> bytes:
             refusal = pb.Refusal(site=site, ctx=ctx, request=request, code=code)
             refusal.signature = signature
             return _written(pb.Reply(refusal=refusal))
+        case Decided():
+            return _written(pb.Reply(decided=_decided(said)))
         case _:
             assert_never(said)
 
@@ -186,6 +193,27 @@ def _open(run: OpenRun) -> pb.OpenRun:
     )
 
 
+def _propose(proposal: Proposal) -> pb.Propose:
+    return pb.Propose(
+        plan=proposal.plan,
+        rosters=[_roster(roster) for roster in proposal.rosters],
+        signer=proposal.signer,
+        signature=proposal.signature,
+    )
+
+
+def _decided(said: Decided) -> pb.Decided:
+    return pb.Decided(
+        site=said.site,
+        plan=said.plan,
+        roster=said.roster,
+        software=said.software,
+        state=said.state,
+        decisions=said.decisions,
+        signature=said.signature,
+    )
+
+
 def _roster(roster: SignedRoster) -> pb.SignedRoster:
     signatures = [pb.Signature(key=key, signature=s) for key, s in roster.signatures]
     return pb.SignedRoster(payload=roster.payload, signatures=signatures)
@@ -261,6 +289,11 @@ def _request(message: pb.Request) -> Request:
             return Finish(_closed_of(message.finish.closed))
         case "abort":
             return Abort(message.abort.ctx, message.abort.signature)
+        case "propose":
+            p = message.propose
+            made = Proposal(p.plan, tuple(map(_roster_of, p.rosters)), p.signer, p.signature)
+            made.to_bytes()  # which raises a ValueError where its texts are none
+            return Propose(made)
         case _:
             raise ValueError("a request asks nothing")
 
@@ -269,10 +302,7 @@ def _open_of(run: pb.OpenRun) -> OpenRun:
     return OpenRun(
         run_id=run.run_id,
         plan=run.plan,
-        rosters=tuple(
-            SignedRoster(r.payload, tuple((s.key, s.signature) for s in r.signatures))
-            for r in run.rosters
-        ),
+        rosters=tuple(map(_roster_of, run.rosters)),
         epoch=run.epoch,
         scheme=run.scheme,
         suite=run.suite,
@@ -280,6 +310,10 @@ def _open_of(run: pb.OpenRun) -> OpenRun:
         consents=tuple(Consent(site_id(c.site), c.signature) for c in run.consents),
         signature=run.signature,
     )
+
+
+def _roster_of(roster: pb.SignedRoster) -> SignedRoster:
+    return SignedRoster(roster.payload, tuple((s.key, s.signature) for s in roster.signatures))
 
 
 def _advance_of(asked: pb.Advance) -> Advance:
@@ -304,6 +338,10 @@ def _said(message: pb.Reply) -> Said:
         case "refusal":
             no = message.refusal
             return Refusal(site_id(no.site), no.ctx, no.request, no.code, no.signature)
+        case "decided":
+            d = message.decided
+            site, digests = site_id(d.site), (d.plan, d.roster, d.software)
+            return Decided(site, *digests, d.state, tuple(d.decisions), d.signature)
         case _:
             raise ValueError("a reply says nothing")
 

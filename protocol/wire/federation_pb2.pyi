@@ -199,28 +199,32 @@ class Chunk(_message.Message):
     def __init__(self, message: _Optional[int] = ..., total: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class Request(_message.Message):
-    __slots__ = ("open", "advance", "finish", "abort")
+    __slots__ = ("open", "advance", "finish", "abort", "propose")
     OPEN_FIELD_NUMBER: _ClassVar[int]
     ADVANCE_FIELD_NUMBER: _ClassVar[int]
     FINISH_FIELD_NUMBER: _ClassVar[int]
     ABORT_FIELD_NUMBER: _ClassVar[int]
+    PROPOSE_FIELD_NUMBER: _ClassVar[int]
     open: OpenRun
     advance: Advance
     finish: Finish
     abort: Abort
-    def __init__(self, open: _Optional[_Union[OpenRun, _Mapping]] = ..., advance: _Optional[_Union[Advance, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., abort: _Optional[_Union[Abort, _Mapping]] = ...) -> None: ...
+    propose: Propose
+    def __init__(self, open: _Optional[_Union[OpenRun, _Mapping]] = ..., advance: _Optional[_Union[Advance, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., abort: _Optional[_Union[Abort, _Mapping]] = ..., propose: _Optional[_Union[Propose, _Mapping]] = ...) -> None: ...
 
 class Reply(_message.Message):
-    __slots__ = ("share", "answer", "done", "refusal")
+    __slots__ = ("share", "answer", "done", "refusal", "decided")
     SHARE_FIELD_NUMBER: _ClassVar[int]
     ANSWER_FIELD_NUMBER: _ClassVar[int]
     DONE_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    DECIDED_FIELD_NUMBER: _ClassVar[int]
     share: KeyShare
     answer: Answer
     done: Done
     refusal: Refusal
-    def __init__(self, share: _Optional[_Union[KeyShare, _Mapping]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ...) -> None: ...
+    decided: Decided
+    def __init__(self, share: _Optional[_Union[KeyShare, _Mapping]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., decided: _Optional[_Union[Decided, _Mapping]] = ...) -> None: ...
 
 class SignedRoster(_message.Message):
     __slots__ = ("payload", "signatures")
@@ -439,3 +443,33 @@ class Refusal(_message.Message):
     code: str
     signature: bytes
     def __init__(self, site: _Optional[str] = ..., ctx: _Optional[bytes] = ..., request: _Optional[bytes] = ..., code: _Optional[str] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class Propose(_message.Message):
+    __slots__ = ("plan", "rosters", "signer", "signature")
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    ROSTERS_FIELD_NUMBER: _ClassVar[int]
+    SIGNER_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    plan: bytes
+    rosters: _containers.RepeatedCompositeFieldContainer[SignedRoster]
+    signer: bytes
+    signature: bytes
+    def __init__(self, plan: _Optional[bytes] = ..., rosters: _Optional[_Iterable[_Union[SignedRoster, _Mapping]]] = ..., signer: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class Decided(_message.Message):
+    __slots__ = ("site", "plan", "roster", "software", "state", "decisions", "signature")
+    SITE_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    ROSTER_FIELD_NUMBER: _ClassVar[int]
+    SOFTWARE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    DECISIONS_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    site: str
+    plan: bytes
+    roster: bytes
+    software: bytes
+    state: str
+    decisions: _containers.RepeatedScalarFieldContainer[bytes]
+    signature: bytes
+    def __init__(self, site: _Optional[str] = ..., plan: _Optional[bytes] = ..., roster: _Optional[bytes] = ..., software: _Optional[bytes] = ..., state: _Optional[str] = ..., decisions: _Optional[_Iterable[bytes]] = ..., signature: _Optional[bytes] = ...) -> None: ...

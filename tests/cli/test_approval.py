@@ -148,6 +148,14 @@ def test_an_edit_needs_a_new_approval_and_is_shown_in_words(proposed: Place) -> 
     assert "study.title: 'Early or late surgery' becomes 'Late or early surgery'" in told
 
 
+def test_the_centre_lists_what_hospitals_answered(proposed: Place) -> None:
+    config = str(proposed.folder / "centre" / "coordinator.toml")
+    plan = str(proposed.folder / "plan.toml")
+    run = CliRunner().invoke(plan_app, ["decisions", plan, "--config", config, "--format", "json"])
+    assert run.exit_code == 0, (run.output, run.exception)
+    assert json.loads(run.stdout)["decisions"] == []  # nobody was asked yet
+
+
 def test_two_persons(proposed: Place) -> None:
     proposed.ask("operator", "Dr Weiss")
     text = proposed.site.read_text(encoding="utf-8")

@@ -27,6 +27,7 @@ from protocol.requests import (
     Done,
     Finish,
     OpenRun,
+    Propose,
     Refusal,
     Request,
     Said,
@@ -36,7 +37,7 @@ from protocol.requests import (
 from protocol.run import Played, play
 from protocol.secagg.messages import Reply, Run
 from protocol.secagg.site import Advertised, advertise, receive_keys
-from protocol.wire.codec import decode_request, encode_reply
+from protocol.wire.codec import MessageError, decode_request, encode_reply
 from tests.federation.cohorts import clinics
 from tests.federation.table import short_plan
 
@@ -89,6 +90,8 @@ class FakeHospital:
                 return self._finish(request)
             case Abort():
                 return self.over.setdefault(request.ctx, self._done(request.ctx, "aborted"))
+            case Propose():
+                raise MessageError("nobody decides here")
             case _:
                 assert_never(request)
 

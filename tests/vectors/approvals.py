@@ -136,5 +136,15 @@ def _software() -> list[Case]:
     ]
 
 
+def _decided() -> list[Case]:
+    digests = {part: getattr(SUBJECT, part).hex() for part in ("plan", "roster", "software")}
+    whole = {"site": "basel", **digests, "identity_seed": seed("ik", "basel").hex()}
+    words = [word(0).to_bytes().decode(), word(1).to_bytes().decode()]
+    return [
+        case("nothing decided", "4.7", "decided", **whole, state="pending", decisions=[]),
+        case("two approved", "4.7", "decided", **whole, state="approved", decisions=words),
+    ]
+
+
 def approvals() -> list[Case]:
-    return [*_proposals(), *_one(), *_two(), *_software()]
+    return [*_proposals(), *_one(), *_two(), *_software(), *_decided()]

@@ -26,7 +26,7 @@ from protocol.governance.signed import Consent, SignedRoster
 from protocol.governance.software import software_digest
 from protocol.ids import SiteId
 from protocol.layout import Field, Layout
-from protocol.requests import Abort, Done, OpenRun, Refusal
+from protocol.requests import Abort, Decided, Done, OpenRun, Refusal
 from protocol.secagg import keys, masks, transcript
 from protocol.secagg.block import Total, unpack
 from protocol.secagg.encoding import Words, check_capacity, decode, encode
@@ -318,6 +318,13 @@ def case_ledger_head(given: Given) -> Any:
     head = LedgerHead(SiteId(given["site"]), given["lines"], line, signature)
     identity.require_signed(head.site, raw(given["identity"]), head.signature, *head.signed)
     return True
+
+
+def case_decided(given: Given) -> Any:
+    plan, roster, software = (raw(given[part]) for part in ("plan", "roster", "software"))
+    words = tuple(text.encode() for text in given["decisions"])
+    said = Decided(SiteId(given["site"]), plan, roster, software, given["state"], words)
+    return said.sign(raw(given["identity_seed"])).signature.hex()
 
 
 def case_propose(given: Given) -> Any:

@@ -829,6 +829,13 @@ def case_ledger_head(given: Mapping[str, Any]) -> Any:
     return True
 
 
+def case_decided(given: Mapping[str, Any]) -> Any:
+    digests = [bytes.fromhex(given[part]) for part in ("plan", "roster", "software")]
+    number = len(given["decisions"]).to_bytes(4, "little")
+    parts = (given["site"], *digests, given["state"], number, *given["decisions"])
+    return signed_parts(given["identity_seed"], "decided", *parts)
+
+
 def case_propose(given: Mapping[str, Any]) -> Any:
     federation_of(given["federation"])
     parts = tagged("federation", given["federation"]), tagged("plan", given["plan"])
@@ -960,6 +967,7 @@ CASES = {
     "atoms": case_atoms,
     "chain": case_chain,
     "ctr": case_ctr,
+    "decided": case_decided,
     "decode": case_decode,
     "done": case_done,
     "encode": case_encode,

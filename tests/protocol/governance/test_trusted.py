@@ -62,7 +62,7 @@ GROUND = Ground(
     operators={identity_public(seed("Dr Martin")): "Dr Martin"},
     needed=1,
     newest={},
-    now=NOW,
+    time=NOW,
 )
 CLAIMS = Claims(
     rosters=(signed(roster()),),

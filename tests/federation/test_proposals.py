@@ -1,0 +1,126 @@
+"""A proposal goes to the hospitals of the roster, and what their operators decide comes back."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from coordinator.proposals import (
+    Proposer,
+    keep_decision,
+    keep_proposal,
+    kept_decisions,
+    kept_proposals,
+)
+from coordinator.store import Store
+from protocol.errors import FederationError
+from protocol.governance.approval import Decision
+from protocol.governance.identity import SignatureError
+from protocol.governance.proposal import Proposal
+from protocol.ids import SiteId
+from protocol.requests import Decided, Propose, Refusal
+from protocol.wire.codec import (
+    MessageError,
+    decode_reply,
+    decode_request,
+    encode_reply,
+    encode_request,
+)
+from site_node.deciding import decision_item
+from site_node.inbox import Item, ItemKind, leave
+from tests.federation.centre import Centre, Line
+from tests.federation.table import short_plan
+from tests.protocol.governance.parties import seed
+from tests.site_node.town import decision, proposal, town
+
+S0, S1, S2 = map(SiteId, ("s0", "s1", "s2"))
+
+
+@pytest.fixture
+def centre(tmp_path: Path) -> Iterator[Centre]:
+    made = town(tmp_path / "town", short_plan(), approved=False)
+    with Store(f"sqlite:///{tmp_path / 'journal.db'}") as store:
+        yield Centre(store, made, Line(made))
+    made.close()
+
+
+def proposed(centre: Centre) -> Proposal:
+    made = proposal(centre.town.plan, centre.town.roster)
+    keep_proposal(centre.store, made, "crlm", centre.town.clock())
+    keep_proposal(centre.store, made, "crlm", centre.town.clock())
+    return made
+
+
+def asked(centre: Centre) -> dict[SiteId, str]:
+    proposer = Proposer(centre.store, centre.line, centre.town.clock, Event())
+    (one,) = kept_proposals(centre.store)
+    proposer.ask(one)
+    return {site: found.state for site, found in kept_decisions(centre.store, one).items()}
+
+
+def decide(centre: Centre, site: SiteId, verdict: str) -> None:
+    house = centre.town.houses[site]
+    said = decision(house, centre.town.plan, centre.town.roster, verdict)
+    leave(house.folder, decision_item(said))
+
+
+def test_hospitals_are_asked_and_their_decisions_kept(centre: Centre) -> None:
+    one = proposed(centre)
+    centre.line.away.add(S2)
+    assert asked(centre) == {S0: "pending", S1: "pending"}
+    centre.line.away.clear()
+    decide(centre, S0, "approve")
+    decide(centre, S1, "refuse")
+    assert asked(centre) == {S0: "approved", S1: "refused", S2: "pending"}
+    said = decode_reply(kept_decisions(centre.store, one)[S0].reply)
+    assert isinstance(said, Decided)
+    (word,) = map(Decision.from_bytes, said.decisions)
+    word.verify()
+    assert word.operator == "Dr Martin"
+
+
+def test_a_paused_hospital_still_says_how_a_plan_stands(centre: Centre) -> None:
+    proposed(centre)
+    leave(centre.town.houses[S0].folder, Item(ItemKind.PAUSE, "Dr Martin"))
+    assert asked(centre)[S0] == "pending"
+
+
+def test_a_proposal_that_nobody_signed_is_refused_by_its_code(centre: Centre) -> None:
+    house = centre.town.houses[S0]
+    strange = proposal(centre.town.plan, centre.town.roster, signer="office")
+    unsigned = replace(proposed(centre), rosters=())
+    for made, code in ((strange, "signature"), (unsigned, "roster")):
+        said = house.ask(Propose(made))
+        assert isinstance(said, Refusal)
+        assert said.code == code
+    assert house.query("SELECT count(*) FROM entries") == [(0,)]
+
+
+def test_only_the_hospitals_own_word_is_kept(centre: Centre) -> None:
+    one, now = proposed(centre), centre.town.clock()
+    raw = centre.town.houses[S0].handle(encode_request(Propose(one)))
+    said = decode_reply(raw)
+    assert isinstance(said, Decided)
+    forged = encode_reply(replace(said, state="approved"))
+    with pytest.raises(SignatureError):
+        keep_decision(centre.store, one, S0, forged, now)
+    for other in (
+        encode_reply(replace(said, site=S1).sign(seed("s1"))),
+        encode_reply(replace(said, plan=seed("another")).sign(seed("s0"))),
+        encode_reply(Refusal(S0, b"", bytes(32), "message").sign(seed("s0"))),
+    ):
+        with pytest.raises(FederationError):
+            keep_decision(centre.store, one, S0, other, now)
+    assert kept_decisions(centre.store, one) == {}
+    keep_decision(centre.store, one, S0, raw, now)
+    assert kept_decisions(centre.store, one)[S0].state == "pending"
+
+
+def test_a_proposal_travels_whole_and_in_one_way(centre: Centre) -> None:
+    one = proposed(centre)
+    raw = encode_request(Propose(one))
+    assert decode_request(raw) == Propose(one)
+    with pytest.raises(MessageError):
+        decode_request(encode_request(Propose(replace(one, plan=b"\xff"))))
