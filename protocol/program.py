@@ -213,7 +213,8 @@ def _weighted(
         return (), tuple(LeftOut(one.name, reason) for one in plan.weightings)
     comparator, treated = scores.at_solution.patients
     share = treated / (comparator + treated)
-    made = [Weighted(one, scores.model, scores.b, share) for one in plan.weightings]
+    fitted = scores.model, scores.b, share, scores.fit.information
+    made = [Weighted(one, *fitted) for one in plan.weightings]
     return tuple(made), ()
 
 

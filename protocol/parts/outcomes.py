@@ -14,6 +14,7 @@ from protocol.parts.by_hospital import (
 )
 from protocol.parts.matching import with_borders
 from protocol.parts.pairs import cell_events, lottery_scores, other_lotteries, within_pairs
+from protocol.parts.stacked import stacked
 from protocol.plan.model import Plan, TimeToEvent
 from protocol.play import Play, ask, both, tell, together
 from protocol.stats.cox import NotEstimable, Ties, fit, score_residuals
@@ -73,6 +74,8 @@ def _survival(step: RiskTableStep) -> Play[Events | None]:
         beside = [*within_pairs(step, events)]
         if not step.population.weighted:
             beside += [*_stratified(step), *_sensitivity(step, events)]
+        elif step.plan.sensitivity is not None and step.plan.sensitivity.estimated_scores:
+            beside.append(stacked(step, events))
         yield from together(beside)
     return events
 

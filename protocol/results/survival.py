@@ -241,6 +241,7 @@ def _hazard_ratios(
     found = [ratio_of for cox in (efron, breslow) for ratio_of in _both_errors(cox)]
     pairs = _pair_robust(table, efron, key, record)
     found += [pairs] if pairs else []
+    found += _stacked((efron, breslow), record.get("stacked-squares/1", *key))
     for ties in Ties:
         by_hospital = _by_hospital(key, ties, record)
         found += [by_hospital] if by_hospital else []
@@ -289,6 +290,18 @@ def _pair_robust(
     squares = residual_squares(table, cox.log_hr, cox.ties)
     variance = pair_robust_variance(1 / cox.std_error**2, squares, cells)
     return hazard_ratio_of(f"{cox.ties} pair-robust", cox.log_hr, math.sqrt(variance), NAN, NAN)
+
+
+def _stacked(fits: tuple[Cox, Cox], squares: tuple[float, float] | None) -> list[HazardRatio]:
+    """Write the errors that allow for an estimated score: the squares over the information."""
+    if squares is None:
+        return []
+    return [
+        hazard_ratio_of(
+            f"{cox.ties} stacked", cox.log_hr, math.sqrt(middle) * cox.std_error**2, NAN, NAN
+        )
+        for cox, middle in zip(fits, squares, strict=True)
+    ]
 
 
 def _by_hospital(key: tuple[str, str, str], ties: Ties, record: Record) -> HazardRatio | None:

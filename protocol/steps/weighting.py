@@ -29,6 +29,8 @@ class Weighted:
     model: Model
     b: tuple[float, ...]
     treated_share: float
+    information: tuple[tuple[float, ...], ...] = ()
+    """Of the fitted model at b, (p, p); empty where b is drawn, and not fitted to these rows."""
 
     weighted = True
 
@@ -57,6 +59,25 @@ class Weighted:
         weights = np.zeros(cohort.size)
         weights[rows] = rounded(own, demands.weight_digits)
         return weights
+
+    def slopes(self, cohort: Cohort) -> Reals:
+        """Find how the complete cases' weights change with their logit, in the order of the rows.
+
+        Of exact weights; 0 where a score is held, or a weight truncated or trimmed away.
+        """
+        logit = self.model.logit(cohort, self.b)
+        treated = cohort.arm[self.model.rows(cohort)] == 1
+        target, share = self.weighting.target, self.treated_share
+        slope = weight_slopes(target, treated, logit, share)
+        if rules(self.model.plan).weight_digits:
+            slope = np.where(np.abs(logit) > CLAMP, 0.0, slope)
+        if self.weighting.truncate is not None:
+            own = propensity_weights(target, treated, logit, share)
+            slope = np.where(own > self.weighting.truncate, 0.0, slope)
+        if self.weighting.trim is not None:
+            low = np.minimum(expit(logit), expit(-logit)) < self.weighting.trim
+            slope = np.where(low, 0.0, slope)
+        return slope
 
 
 def propensity_weights(
@@ -89,3 +110,25 @@ def propensity_weights(
             return 1 - own
         case "matchable":
             return np.minimum(e, other) / own
+
+
+def weight_slopes(
+    target: Target, treated: NDArray[np.bool_], logit: Reals, treated_share: float
+) -> Reals:
+    """Differentiate `propensity_weights` by the logit, the treated share held; de = e (1 - e)."""
+    e, other = expit(logit), expit(-logit)
+    odds = np.where(treated, -other / e, e / other)  # the slope of 1/e, and of 1/(1 - e)
+    match target:
+        case "everybody":
+            return odds
+        case "everybody-stabilised":
+            return np.where(treated, treated_share, 1 - treated_share) * odds
+        case "treated":
+            return np.where(treated, 0.0, odds)
+        case "comparator":
+            return np.where(treated, odds, 0.0)
+        case "overlap":
+            return np.where(treated, -1.0, 1.0) * e * other
+        case "matchable":
+            own = np.where(treated, e, other)
+            return np.where(own > 0.5, odds, 0.0)

@@ -3,7 +3,7 @@
 import math
 
 from coordinator.report.blocks import Block, Row, Section, Table, Text
-from coordinator.report.choice import population_label
+from coordinator.report.choice import hazard_ratio, population_label
 from coordinator.report.wording import (
     decimal,
     interval,
@@ -38,6 +38,8 @@ def again_section(results: Results) -> Section | None:
     blocks: list[Block] = []
     if results.doubly_robust:
         blocks += _doubly_robust(results.doubly_robust)
+    if any(hazard_ratio(one, "efron stacked") for one in results.survival):
+        blocks.append(_stacked(results))
     if results.levels:
         blocks.append(_levels(results))
     blocks += [_grids(results, found) for found in results.time_grids]
@@ -85,6 +87,21 @@ def _share(found: object) -> str:
 def _points(found: DoublyRobust) -> str:
     d = found.risk_difference
     return interval(100 * d.estimate, 100 * d.conf_low, 100 * d.conf_high, 1)
+
+
+def _stacked(results: Results) -> Table:
+    header = ("Endpoint and population", "HR, score known", "HR, score estimated", "P")
+    rows = []
+    for one in results.survival:
+        known, estimated = (hazard_ratio(one, f"efron {kind}") for kind in ("robust", "stacked"))
+        if known and estimated:
+            name = f"{one.label}\n{population_label(results, one.population)}"
+            rows.append(Row((name, _ratio(known), _ratio(estimated), p_value(estimated.p_value))))
+    note = (
+        "The same weighted hazard ratios, Efron's ties. The robust error takes the propensity score "
+        "as known; the stacked one lets each patient move the score's model too."
+    )
+    return Table("Weighted ratios with the score estimated", header, tuple(rows), notes=(note,))
 
 
 def _levels(results: Results) -> Table:

@@ -5,9 +5,11 @@ from dataclasses import replace
 from coordinator.report.estimates import estimates
 from coordinator.report.page import sections
 from coordinator.report.sections.controls import controls_section, without_controls
+from protocol.results.fold import results
 from protocol.results.publication import publish
 from tests.coordinator.examples import both
 from tests.coordinator.report.test_weighted import text_of
+from tests.protocol.parts.test_stacked import played
 from tests.protocol.results.test_further import found
 
 
@@ -67,3 +69,9 @@ def test_a_published_edition_shows_no_survival_on_other_grids() -> None:
     assert shares
     assert {str(share) for share in shares} == {"not shown"}
     assert publish(found()).results.time_grids[0].grids[0].survival.treated[0] > 0
+
+
+def test_errors_with_the_score_estimated_stand_beside_the_others() -> None:
+    text = text_of(results(played()))
+    assert "Weighted ratios with the score estimated" in text
+    assert "Weighted ratios with the score estimated" not in text_of(found())
