@@ -88,11 +88,17 @@ def _design_cells(results: Results, design: MatchedDesign) -> tuple[str, ...]:
         f"{design.label}\nfor each {design.focal} patient, {design.ratio} partner"
         f"{'' if design.ratio == 1 else 's at most'}",
         how,
-        f"{decimal(design.caliper_sd)} SD\n{decimal(design.caliper, 3)} on the logit",
+        _caliper(design),
         f"n = {count(n.treated)}\n{count(left.treated)} not matched",
         f"n = {count(n.comparator)}\n{count(left.comparator)} not matched",
         worst,
     )
+
+
+def _caliper(design: MatchedDesign) -> str:
+    if math.isinf(design.caliper):
+        return "none"
+    return f"{decimal(design.caliper_sd)} SD\n{decimal(design.caliper, 3)} on the logit"
 
 
 def _worst(rows: tuple[BalanceRow, ...]) -> str:

@@ -17,6 +17,7 @@ from coordinator.report.figures.incidence import (
     incidence,
     incidence_ticks,
 )
+from coordinator.report.sections.outcomes import named
 from coordinator.report.wording import (
     count,
     list_of,
@@ -116,7 +117,7 @@ def _landmarks(results: Results, found: list[CompetingResult]) -> Table:
     rows: list[Row] = []
     for one in found:
         for cause in one.causes:
-            name = f"{population_label(results, one.population)}: {cause_label(cause)}"
+            name = f"{named(results, one.population)}; {cause_label(cause)}"
             rows.append(Row((name,), "heading"))
             rows += _arm_rows(results, cause, _patients(results, one))
     caption = f"{found[0].label}: cumulative incidence by cause"
@@ -142,7 +143,7 @@ def _ratios(results: Results, found: list[CompetingResult]) -> Table:
     )
     rows: list[Row] = []
     for one in found:
-        rows.append(Row((population_label(results, one.population),), "heading"))
+        rows.append(Row((named(results, one.population),), "heading"))
         rows += [Row(_ratio_cells(cause), "level") for cause in one.causes]
     note = (
         "Ratios of treated against comparator with 95 % intervals. Gray's test: equal cumulative "

@@ -3,7 +3,7 @@
 import math
 
 from coordinator.report.blocks import Block, Row, Section, Table, Text
-from coordinator.report.choice import population_label
+from coordinator.report.sections.outcomes import named
 from coordinator.report.wording import count, decimal, interval, limits, p_phrase, percent
 from protocol.results.model import CommonOdds, HazardRatio, HospitalAgreement, Results
 
@@ -35,7 +35,7 @@ def _agreement(results: Results) -> Table:
     rows = tuple(
         Row(
             (
-                f"{one.label}\n{population_label(results, one.population)}",
+                f"{one.label}\n{named(results, one.population)}",
                 *_spread(one),
                 _left_out(one),
             )
@@ -82,7 +82,7 @@ def odds_table(results: Results, found: tuple[CommonOdds, ...], strata: str) -> 
     rows = tuple(
         Row(
             (
-                f"{one.label}\n{population_label(results, one.population)}",
+                f"{one.label}\n{named(results, one.population)}",
                 count(one.informative),
                 interval(
                     one.odds_ratio.estimate, one.odds_ratio.conf_low, one.odds_ratio.conf_high

@@ -4,6 +4,7 @@ import math
 
 from coordinator.report.blocks import Block, Row, Section, Table, Text
 from coordinator.report.choice import binary_of, hazard_ratio, population_label, survival_of
+from coordinator.report.sections.outcomes import named
 from coordinator.report.wording import (
     count,
     decimal,
@@ -70,8 +71,8 @@ def _estimates(results: Results, found: Imputation) -> Table:
     for one in found.estimates:
         here = (one.population, one.endpoint)
         if here != before:
-            name = population_label(results, one.population)
-            rows.append(Row((f"{name}: {labels.get(one.endpoint, one.endpoint)}",), "heading"))
+            name = named(results, one.population)
+            rows.append(Row((f"{name}; {labels.get(one.endpoint, one.endpoint)}",), "heading"))
         before = here
         rows.append(Row(_cells(results, one), "level"))
     note = (

@@ -75,7 +75,11 @@ def _comparability(results: Results, cite: Cited) -> list[str]:
 
 
 def _design(results: Results, design: MatchedDesign, cite: Cited) -> str:
-    caliper = f"{decimal(design.caliper_sd)} SD of the logit score{cite('austin-caliper')}"
+    caliper = (
+        "any distance, without a caliper"
+        if math.isinf(design.caliper)
+        else f"{decimal(design.caliper_sd)} SD of the logit score{cite('austin-caliper')}"
+    )
     n = f"{count(design.matched.treated)} and {count(design.matched.comparator)} patients"
     arms = f"({results.study.arms.treated} and {results.study.arms.comparator})"
     if design.method == "within-hospital":

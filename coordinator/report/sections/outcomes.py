@@ -33,6 +33,7 @@ from protocol.results.model import (
     HazardRatio,
     LandmarkPoint,
     LogRankTest,
+    MatchedDesign,
     QuantilePoint,
     Results,
     SurvivalResult,
@@ -52,6 +53,8 @@ def survival_section(results: Results) -> Section:
         _ratios(results, whole),
         *(_absolute(results, [r for r in whole if r.endpoint == name]) for name in endpoints),
     ]
+    if len(results.designs) > 1:
+        blocks.append(_designs(results, whole, endpoints))
     main = main_population(results)
     levels = [r for r in results.survival if r.level and main and r.population == main.name]
     if levels:
@@ -64,6 +67,11 @@ def survival_section(results: Results) -> Section:
 def estimand(results: Results, name: str) -> str:
     """Say whom a population's comparison is about."""
     return next((card.estimand for card in results.populations if card.name == name), "")
+
+
+def named(results: Results, name: str) -> str:
+    """Write a population and its estimand on one line."""
+    return f"{population_label(results, name)}: {estimand(results, name)}"
 
 
 def population_cell(results: Results, name: str, level: str = "") -> str:
@@ -105,8 +113,7 @@ def _absolute(results: Results, found: list[SurvivalResult]) -> Table:
     )
     rows: list[Row] = []
     for one in found:
-        name = f"{population_label(results, one.population)}: {estimand(results, one.population)}"
-        rows.append(Row((name,), "heading"))
+        rows.append(Row((named(results, one.population),), "heading"))
         rows += [_arm_row(results, one, "treated"), _arm_row(results, one, "comparator")]
         if one.landmark_contrasts:
             rows.append(_difference_row(one))
@@ -260,13 +267,38 @@ def _forest_figure(results: Results, found: list[SurvivalResult], what: str) -> 
     )
 
 
+def _designs(results: Results, found: list[SurvivalResult], endpoints: list[str]) -> Table:
+    """Set designs side by side: what another caliper, method or ratio makes of each answer."""
+    labels = {one.endpoint: one.label for one in found}
+    of = {(one.population, one.endpoint): hazard_ratio(one) for one in found}
+    rows: list[Row] = []
+    for design in results.designs:
+        told = [
+            stacked(hr.hazard_ratio, hr.conf_low, hr.conf_high) if hr else ABSENT
+            for hr in (of.get((design.name, endpoint)) for endpoint in endpoints)
+        ]
+        n = design.matched
+        size = "left out" if design.reason else f"{count(n.treated)} v {count(n.comparator)}"
+        rows.append(Row((named(results, design.name), caliper(design), size, *told)))
+    note = (
+        "Designs are sensitivity analyses of each other; they share patients. The first is the "
+        "main one. Their balance stands with the matched populations."
+    )
+    header = ("Design", "Caliper", "Matched", *(f"HR, {labels[name]}" for name in endpoints))
+    return Table("Sensitivity to the caliper and the design", header, tuple(rows), notes=(note,))
+
+
+def caliper(design: MatchedDesign) -> str:
+    """Write a caliper in standard deviations of the logit, or that there is none."""
+    return "none" if math.isinf(design.caliper) else f"{decimal(design.caliper_sd)} SD"
+
+
 def _interactions(results: Results) -> Table:
     """Tabulate whether hazard ratios differ between the levels of each subgroup."""
     rows = [
         Row(
             (
-                f"{one.label}\n{population_label(results, one.population)}: "
-                f"{estimand(results, one.population)}",
+                f"{one.label}\n{named(results, one.population)}",
                 ", ".join(level_label(results, level) for level in one.levels),
                 f"{p_phrase(one.test.p_value)}\n{decimal(one.test.statistic, 1)} on {one.test.df}",
             )

@@ -1,8 +1,7 @@
 """Within pairs: tests of matched pairs, hidden bias, and what another lottery would have found."""
 
 from coordinator.report.blocks import Block, Row, Section, Table
-from coordinator.report.choice import population_label
-from coordinator.report.sections.outcomes import estimand
+from coordinator.report.sections.outcomes import named
 from coordinator.report.wording import (
     count,
     decimal,
@@ -33,8 +32,7 @@ def pairs_section(results: Results) -> Section | None:
 
 
 def _who(results: Results, found: PairsResult | LotteryResult) -> str:
-    name = found.population
-    return f"{found.label}\n{population_label(results, name)}: {estimand(results, name)}"
+    return f"{found.label}\n{named(results, found.population)}"
 
 
 def _times(results: Results, found: list[PairsResult]) -> Table:

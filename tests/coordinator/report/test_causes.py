@@ -64,8 +64,9 @@ def test_the_section_stands_after_the_curves_and_only_where_there_are_causes() -
 
 def test_tables_tell_incidence_and_both_ratios() -> None:
     text = text_of(competing())
-    assert "Matched: Overall survival New 1 / 8 12.5 % 5.0 to 45.0 Old 2 / 10 20.0 %" in text
-    assert "All patients: Death" in text
+    named = "Matched: effect in the New arm; Overall survival"
+    assert f"{named} New 1 / 8 12.5 % 5.0 to 45.0 Old 2 / 10 20.0 %" in text
+    assert "All patients: unadjusted comparison; Death" in text
     ratios = "P = 0.40 0.71 0.37 to 0.99 P = 0.046 0.82 0.37 to 0.99 P = 0.046"
     assert f"Overall survival 1 2 {ratios}" in text
     assert "Death 1 2 P = 0.40 – –" in text

@@ -1,5 +1,7 @@
 """Pairs, lotteries and interactions on the page and in the tables."""
 
+import math
+from dataclasses import replace
 from functools import cache
 
 from coordinator.report.estimates import Cell, estimates
@@ -64,3 +66,23 @@ def test_interactions_stand_under_the_forest_of_subgroups() -> None:
     (here,) = [row for row in rows("interaction test") if row["population"] == "all"]
     assert here["method"] == "sex: arm by level"
     assert 0 < float(str(here["p_value"])) < 1
+
+
+def test_designs_stand_side_by_side_with_their_calipers() -> None:
+    text = text_of(found())
+    table = text[text.index("Sensitivity to the caliper and the design") :]
+    assert "0.20 SD" in table[:900]
+    free = replace(found().designs[1], caliper=math.inf)
+    told = text_of(replace(found(), designs=(found().designs[0], free)))
+    assert "any distance, without a caliper" in told
+    table = told[told.index("Sensitivity to the caliper and the design") :]
+    assert "none" in table[:900]
+    assert "Sensitivity to the caliper" not in text_of(
+        replace(found(), designs=found().designs[:1])
+    )
+
+
+def test_ratios_of_hospitals_and_causes_stand_under_their_estimand() -> None:
+    text = text_of(found())
+    causes = text[text.index("Death") :]
+    assert "Matched within hospitals: effect in the" in causes
