@@ -118,18 +118,23 @@ Request = OpenRun | Advance | Finish | Abort | Propose
 
 @dataclass(frozen=True)
 class Done:
-    """A run is over at a hospital, and its keys are gone (SPEC 6.6). `chain` is its last."""
+    """A run is over at a hospital, and its keys are gone (SPEC 6.6). `chain` is its last.
+
+    `runs` are the ids, 16 bytes each, of all runs of this plan that the hospital ever opened, in
+    that order: whoever asks again and again, and shows one answer, is seen.
+    """
 
     site: SiteId
     ctx: bytes
     state: State
     chain: bytes
+    runs: tuple[bytes, ...] = ()
     signature: bytes = b""
 
     @property
     def signed(self) -> Parts:
         """The parts under the hospital's signature."""
-        return ("done", self.ctx, self.site, self.state, self.chain)
+        return ("done", self.ctx, self.site, self.state, self.chain, *self.runs)
 
     def sign(self, identity_seed: bytes) -> "Done":
         """Put the hospital's signature on it."""

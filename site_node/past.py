@@ -15,6 +15,12 @@ def openings(ledger: Ledger) -> Iterator[Opening]:
     return map(read_opening, ledger.lines(None, Kind.OPENED))
 
 
+def runs_of_plan(ledger: Ledger, plan_digest: bytes) -> tuple[bytes, ...]:
+    """List the ids of all runs of a plan that were opened here, in the order of the ledger."""
+    same = (one for one in openings(ledger) if one.run.plan_digest == plan_digest)
+    return tuple(one.asked.run_id for one in same)
+
+
 def past_runs(ledger: Ledger) -> Past:
     """Gather rosters and runs of the past.
 

@@ -53,7 +53,7 @@ from site_node.inbox import Item, ItemKind, waiting
 from site_node.keys import RunKeys, read_keys, write_keys
 from site_node.ledger import Entry, Kind, Ledger, LedgerError
 from site_node.logs import Event, Log
-from site_node.past import openings, past_runs
+from site_node.past import openings, past_runs, runs_of_plan
 from site_node.patterns import Patterns
 from site_node.points import Point
 from site_node.repeats import is_accepted, same_opening, sent_before
@@ -374,7 +374,8 @@ class Runs:
         delete(self.folder.keys(course.ctx))
         self.at(Point.KEYS_DELETED)
         chain = course.state.chain if isinstance(course.state, Keyed) else b""
-        done = Done(self.gate.config.site, course.ctx, state, chain).sign(self.seed)
+        runs = runs_of_plan(self.ledger, course.opening.run.plan_digest)
+        done = Done(self.gate.config.site, course.ctx, state, chain, runs).sign(self.seed)
         self.ledger.append(closed_entry(done, reason))
         self.courses.pop(course.ctx, None)
         self.log.say(Event.CLOSED, run=course.opening.name, code=state, reason=reason)

@@ -12,7 +12,7 @@ from protocol.requests import Done
 from site_node.course import Opening, closed_entry, parts_of
 from site_node.folder import SEED_SIZE, StateFolder, delete, write_private
 from site_node.ledger import Entry, Kind, Ledger, RolledBackError
-from site_node.past import openings
+from site_node.past import openings, runs_of_plan
 
 NEW_IDENTITY = "new-identity"
 FORGOTTEN = "forgotten"
@@ -99,7 +99,8 @@ def _abandon(folder: StateFolder, ledger: Ledger) -> None:
     for opening in _open(ledger):
         ctx, site = opening.run.ctx, opening.share.site
         delete(folder.keys(ctx))
-        done = Done(site, ctx, "aborted", b"").sign(old)
+        runs = runs_of_plan(ledger, opening.run.plan_digest)
+        done = Done(site, ctx, "aborted", b"", runs).sign(old)
         ledger.append(closed_entry(done, "the identity was replaced"))
 
 

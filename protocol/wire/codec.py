@@ -5,7 +5,7 @@ padded numbers are refused, and a stored message is the message. Decoding alloca
 small multiple of the bytes it is given.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar, assert_never
 
 from google.protobuf.message import DecodeError, Message
@@ -38,6 +38,7 @@ from protocol.secagg.messages import (
     Trip,
     Upload,
 )
+from protocol.secagg.transcript import RUN_ID_SIZE
 from protocol.wire import federation_pb2 as pb
 
 M = TypeVar("M", bound=Message)
@@ -92,8 +93,9 @@ def encode_reply(said: Said) -> bytes:
             return _written(pb.Reply(share=_share(said)))
         case Reply():
             return _written(pb.Reply(answer=_answer(said)))
-        case Done(site, ctx, state, chain, signature):
+        case Done(site, ctx, state, chain, runs, signature):
             done = pb.Done(site=site, ctx=ctx, state=state, chain=chain, signature=signature)
+            done.runs.extend(runs)
             return _written(pb.Reply(done=done))
         case Refusal(site, ctx, request, code, signature):
             refusal = pb.Refusal(site=site, ctx=ctx, request=request, code=code)
@@ -334,7 +336,8 @@ def _said(message: pb.Reply) -> Said:
         case "done":
             done = message.done
             state = _state(done.state)
-            return Done(site_id(done.site), done.ctx, state, done.chain, done.signature)
+            runs = _run_ids(done.runs)
+            return Done(site_id(done.site), done.ctx, state, done.chain, runs, done.signature)
         case "refusal":
             no = message.refusal
             return Refusal(site_id(no.site), no.ctx, no.request, no.code, no.signature)
@@ -344,6 +347,13 @@ def _said(message: pb.Reply) -> Said:
             return Decided(site, *digests, d.state, tuple(d.decisions), d.signature)
         case _:
             raise ValueError("a reply says nothing")
+
+
+def _run_ids(runs: Iterable[bytes]) -> tuple[bytes, ...]:
+    found = tuple(runs)
+    if any(len(one) != RUN_ID_SIZE for one in found) or len(set(found)) != len(found):
+        raise ValueError("run ids have 16 bytes, and none stands twice")
+    return found
 
 
 def _state(text: str) -> State:

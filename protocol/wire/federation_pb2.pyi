@@ -417,18 +417,20 @@ class Result(_message.Message):
     def __init__(self, ctx: _Optional[bytes] = ..., transcript: _Optional[bytes] = ..., trip: _Optional[int] = ..., steps: _Optional[_Iterable[_Union[StepResult, _Mapping]]] = ..., statements: _Optional[_Iterable[_Union[Statement, _Mapping]]] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class Done(_message.Message):
-    __slots__ = ("site", "ctx", "state", "chain", "signature")
+    __slots__ = ("site", "ctx", "state", "chain", "signature", "runs")
     SITE_FIELD_NUMBER: _ClassVar[int]
     CTX_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     CHAIN_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    RUNS_FIELD_NUMBER: _ClassVar[int]
     site: str
     ctx: bytes
     state: str
     chain: bytes
     signature: bytes
-    def __init__(self, site: _Optional[str] = ..., ctx: _Optional[bytes] = ..., state: _Optional[str] = ..., chain: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+    runs: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, site: _Optional[str] = ..., ctx: _Optional[bytes] = ..., state: _Optional[str] = ..., chain: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., runs: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Refusal(_message.Message):
     __slots__ = ("site", "ctx", "request", "code", "signature")

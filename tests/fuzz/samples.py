@@ -70,7 +70,7 @@ def _shares() -> list[KeyShare]:
 
 
 def replies() -> list[bytes]:
-    done = Done(S0, b"x" * 32, "finished", b"c" * 32, b"s" * 64)
+    done = Done(S0, b"x" * 32, "finished", b"c" * 32, (b"r" * 16,), b"s" * 64)
     refusal = Refusal(S0, b"", b"r" * 32, "local-policy", b"s" * 64)
     every: tuple[Said, ...] = (_shares()[0], done, refusal, *closing().replies.values())
     return [codec.encode_reply(said) for said in every]

@@ -392,7 +392,8 @@ def case_abort(given: Given) -> Any:
 
 def case_done(given: Given) -> Any:
     site, ctx, chain = SiteId(given["site"]), raw(given["ctx"]), raw(given["chain"])
-    done = Done(site, ctx, given["state"], chain).sign(raw(given["identity_seed"]))
+    runs = tuple(map(raw, given.get("runs", ())))
+    done = Done(site, ctx, given["state"], chain, runs).sign(raw(given["identity_seed"]))
     return done.signature.hex()
 
 

@@ -951,7 +951,8 @@ def case_abort(given: Mapping[str, Any]) -> Any:
 
 def case_done(given: Mapping[str, Any]) -> Any:
     ctx, chain = bytes.fromhex(given["ctx"]), bytes.fromhex(given["chain"])
-    parts = ("done", ctx, given["site"], given["state"], chain)
+    runs = [bytes.fromhex(one) for one in given.get("runs", ())]
+    parts = ("done", ctx, given["site"], given["state"], chain, *runs)
     return signed_parts(given["identity_seed"], *parts)
 
 

@@ -359,5 +359,15 @@ def requests() -> list[Case]:
         case("an abort", "6.6", "abort", **abort),
         case("an abort of another run", "6.6", "abort", **{**abort, "ctx": seed("x").hex()}),
         case("done", "6.6", "done", **site, ctx=ctx, state="finished", chain=seed("chain").hex()),
+        case(
+            "done, after another run of the plan",
+            "6.6",
+            "done",
+            **site,
+            ctx=ctx,
+            state="finished",
+            chain=seed("chain").hex(),
+            runs=[seed("earlier")[:16].hex(), seed("run")[:16].hex()],
+        ),
         case("refused", "10.4", "refusal", **site, ctx=ctx, request=seed("r").hex(), code="roster"),
     ]

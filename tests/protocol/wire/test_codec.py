@@ -30,7 +30,7 @@ OPEN = OpenRun(
     signature=b"o" * 64,
 )
 SHARES = (KeyShare(H1, b"e" * 32, b"s" * 64),)
-DONE = Done(H1, b"x" * 32, "finished", b"c" * 32, b"s" * 64)
+DONE = Done(H1, b"x" * 32, "finished", b"c" * 32, (b"q" * 16, b"r" * 16), b"s" * 64)
 REFUSAL = Refusal(H1, b"", b"r" * 32, "local-policy", b"s" * 64)
 
 
