@@ -1,5 +1,6 @@
 """Rows of `estimates.csv` on agreement of hospitals, adjustment, strata and limits of risks."""
 
+import math
 from collections.abc import Iterator
 
 from coordinator.report.lines import BOTH, Line, line_of, ratio_line
@@ -83,14 +84,19 @@ def strata_lines(
 
 
 def interval_lines(found: BinaryResult, arms: Pair[str]) -> Iterator[Line]:
-    """List the limits of both risks and of their difference, by method."""
+    """List the limits of both risks and of their contrasts, by method."""
+    contrasts = {
+        "difference": ("risk difference", found.risk_difference.estimate),
+        "ratio": ("risk ratio", found.risk_ratio.estimate),
+        "odds ratio": ("odds ratio", found.odds_ratio.estimate),
+    }
     for one in found.intervals:
         low, high = one.conf_low, one.conf_high
-        if one.of == "difference":
-            estimate = found.risk_difference.estimate
+        if one.of in contrasts:
+            term, usual = contrasts[one.of]
+            estimate = usual if math.isnan(one.estimate) else one.estimate
             yield Line(
-                BOTH, "risk difference", one.method, estimate=estimate, conf_low=low,
-                conf_high=high,
+                BOTH, term, one.method, estimate=estimate, conf_low=low, conf_high=high
             )  # fmt: skip
             continue
         yield Line(

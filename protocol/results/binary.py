@@ -9,8 +9,8 @@ from protocol.question import Record
 from protocol.results.balance import test
 from protocol.results.model import BinaryResult, Estimate, Pair, RiskInterval, Test
 from protocol.stats.distributions import ratio
-from protocol.stats.risk_intervals import RISK_METHODS, newcombe
-from protocol.stats.tables import RiskEstimate, two_by_two
+from protocol.stats.risk_intervals import RISK_METHODS, agresti_caffo, newcombe, woolf
+from protocol.stats.tables import RiskEstimate, TwoByTwo, two_by_two
 from protocol.stats.weighted_risks import weighted_risks
 from protocol.steps.outcome_table import Outcomes, WeightedOutcomes
 
@@ -60,16 +60,24 @@ def _unweighted(counts: Outcomes) -> _Compared:
         chi_square=test(found.plain),
         chi_square_yates=test(found.yates),
         fisher_p=found.fisher_p,
-        intervals=tuple(_intervals(counts)),
+        intervals=tuple(_intervals(counts, found)),
     )
 
 
-def _intervals(counts: Outcomes) -> Iterator[RiskInterval]:
-    """Find limits of both risks, and of their difference, by every method."""
+def _intervals(counts: Outcomes, found: TwoByTwo) -> Iterator[RiskInterval]:
+    """Find limits of both risks and of their contrasts by every method, each by its name."""
     for method, limits in RISK_METHODS.items():
         for of, e, n in zip(ARMS, counts.events, counts.patients, strict=True):
             yield RiskInterval(of, method, *limits(e, n, 0.95))
-    yield RiskInterval("difference", "newcombe", *newcombe(counts.events, counts.patients))
+    table = counts.events, counts.patients
+    d, rr, odds = found.risk_difference, found.risk_ratio, found.odds_ratio
+    yield RiskInterval("difference", "newcombe", *newcombe(*table))
+    yield RiskInterval("difference", "wald", d.lower, d.upper)
+    yield RiskInterval("difference", "agresti-caffo", *agresti_caffo(*table))
+    yield RiskInterval("ratio", "katz", rr.lower, rr.upper)
+    yield RiskInterval("odds ratio", "fisher", odds.lower, odds.upper)
+    estimate, low, high = woolf(*table)
+    yield RiskInterval("odds ratio", "woolf", low, high, estimate)
 
 
 def _weighted(sums: WeightedOutcomes) -> _Compared:

@@ -462,15 +462,17 @@ class CompetingResult:
 
 @dataclass(frozen=True)
 class RiskInterval:
-    """Limits of a risk, or of the difference of risks, by a named method.
+    """Limits of a risk, or of a contrast of risks, by a named method.
 
-    `of` is "comparator", "treated" or "difference".
+    `of` is "comparator", "treated", "difference", "ratio" or "odds ratio". `estimate` is the
+    method's own where it has another than the result that holds it, as Woolf's odds ratio.
     """
 
     of: str
     method: str
     conf_low: float
     conf_high: float
+    estimate: float = math.nan
 
 
 @dataclass(frozen=True)

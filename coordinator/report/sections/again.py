@@ -98,8 +98,8 @@ def _stacked(results: Results) -> Table:
             name = f"{one.label}\n{population_label(results, one.population)}"
             rows.append(Row((name, _ratio(known), _ratio(estimated), p_value(estimated.p_value))))
     note = (
-        "The same weighted hazard ratios, Efron's ties. The robust error takes the propensity score "
-        "as known; the stacked one lets each patient move the score's model too."
+        "The same weighted hazard ratios, Efron's ties. The robust error takes the propensity as "
+        "known; the stacked one lets each patient move the score's model too."
     )
     return Table("Weighted ratios with the score estimated", header, tuple(rows), notes=(note,))
 

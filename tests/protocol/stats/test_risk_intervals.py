@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from protocol.stats.risk_intervals import RISK_METHODS, agresti_coull, newcombe, wald
+from protocol.stats.risk_intervals import (
+    RISK_METHODS,
+    agresti_caffo,
+    agresti_coull,
+    newcombe,
+    wald,
+    woolf,
+)
 
 
 def test_newcombe_by_hand() -> None:
@@ -47,3 +54,16 @@ def test_any_difference_lies_within_its_limits(a: int, b: int, c: int, d: int) -
     assert high <= 1 + 1e-12
     if min(a + c, b + d):
         assert low - 1e-12 <= b / (b + d) - a / (a + c) <= high + 1e-12
+
+
+def test_agresti_and_caffo_by_hand() -> None:
+    # 0 and 3 of 10: as if 1 and 4 of 12, 1/4 -+ 1.96 sqrt((1/12 * 11/12 + 1/3 * 2/3)/12).
+    half = 1.959963984540054 * math.sqrt((11 / 144 + 2 / 9) / 12)
+    assert agresti_caffo((0, 3), (10, 10)) == pytest.approx((1 / 4 - half, 1 / 4 + half))
+
+
+def test_woolf_as_in_r() -> None:
+    """The cross-product of 11/20 against 3/20, by R 4.2.2: exp(log(or) -+ qnorm(.975) se)."""
+    found = woolf((3, 11), (20, 20))
+    assert found == pytest.approx((6.92592592593, 1.52878764397, 31.37679070129), rel=1e-10)
+    assert math.isnan(woolf((0, 3), (10, 10))[0])
