@@ -21,7 +21,7 @@ from protocol.steps.residuals import GRAIN, SMALLEST_GROUP
 
 @dataclass(frozen=True, eq=False)
 class LotteryOverlap(Silent):
-    """Count the patients whom one lottery takes and another does not, before any outcome."""
+    """Count the patients whom one lottery takes and another does not; no outcome enters."""
 
     name: ClassVar[str] = "lottery-overlap/1"
     partners_only: ClassVar[bool] = False

@@ -143,6 +143,26 @@ def test_sections_are_plain_data() -> None:
     )
 
 
+def test_what_is_asked_of_pairs_and_lotteries_is_said() -> None:
+    plain = whole(CRLM)
+    near, far = (
+        {"pairs": True, "method": "within-hospital"},
+        {"pairs": True, "caliper": "none", "name": "far"},
+    )
+    first = CRLM.designs[0]
+    designs = tuple(first.model_copy(update=keys) for keys in (near, far))
+    asked = {"designs": designs, "sensitivity": Sensitivity(lottery=True)}
+    said = whole(CRLM.model_copy(update=asked))
+    for sentence in (
+        "counts its pairs by which partner has an event",
+        "in groups of at least five pairs, both sides apart",
+        "however far apart",
+        "How far would another lottery have moved the hazard ratio?",
+    ):
+        assert sentence in said
+        assert sentence not in plain
+
+
 def test_what_is_asked_beside_the_main_comparison_is_said() -> None:
     """Each key that lets more leave a hospital has a sentence, and none where it is not used."""
     plain = whole(CRLM)
