@@ -46,6 +46,9 @@ from site_node.upkeep import was_rolled_back
 MOST_KEPT = 1000
 """Most lines of one kind that a run fills with refusals or evidence: nobody reads more."""
 
+MOST_KEPT_BYTES = 2**26
+"""Most bytes of them: a coordinator that signs one lie after another shall not fill the disk."""
+
 
 class StoppedError(FederationError):
     """The node has found that it is not the hospital's only one, and says nothing more."""
@@ -222,7 +225,8 @@ class Node:
                 assert_never(request)
 
     def _refused(self, raw: bytes, error: FederationError) -> bytes:
-        ctx = _ctx_of(raw)
+        # What is too large to be answered is too large to be read for its run's name.
+        ctx = _ctx_of(raw) if len(raw) <= self._largest else b""
         level = Level.INFO if isinstance(error, UnavailableError) else Level.WARNING
         self._log.say(Event.REFUSED, level, run=ctx.hex()[:8], code=error.code, reason=str(error))
         if isinstance(error, UnavailableError | LedgerError | FaultError):
@@ -243,8 +247,11 @@ class Node:
             entry = Entry(Kind.REFUSED, ctx, 0, canonical_json(said))
         else:
             return
-        before = [line.body for line in self._ledger.lines(entry.ctx, entry.kind)]
-        if entry.body not in before and len(before) < MOST_KEPT:
+        before = [line.body or b"" for line in self._ledger.lines(entry.ctx, entry.kind)]
+        size = sum(map(len, [entry.body, *before]))
+        # The first is kept whatever its size, else a large enough lie would leave no trace.
+        welcome = not before or (len(before) < MOST_KEPT and size < MOST_KEPT_BYTES)
+        if welcome and entry.body not in before:
             self._ledger.append(entry)
             if entry.kind is Kind.EVIDENCE:
                 run = entry.ctx.hex()[:8]
