@@ -17,7 +17,13 @@ from protocol.parts.matching import LeftOut, Made, PooledMatch, match
 from protocol.parts.outcomes import outcomes
 from protocol.parts.propensity import NoFit, Scores, fit_propensity
 from protocol.parts.quantiles import exact_quartiles
-from protocol.parts.strata import ScoreStrata, cut_scores, size_strata
+from protocol.parts.strata import (
+    ScoreStrata,
+    cut_scores,
+    fine_strata,
+    score_bins,
+    size_strata,
+)
 from protocol.plan.digest import plan_digest
 from protocol.plan.model import Design, Plan
 from protocol.play import Play, ask, both, tell, together
@@ -34,7 +40,7 @@ from protocol.steps.local import LocalFit, LocalFits
 from protocol.steps.lock import Lock
 from protocol.steps.model import Model, propensity_model
 from protocol.steps.outcome_table import OutcomeTable
-from protocol.steps.overlap import NARROWEST, Bins, Overlap, Strata
+from protocol.steps.overlap import NARROWEST, Bins, Overlap, ScoreHistogram, Strata
 from protocol.steps.population import Complete, Everybody, Filtered, Population
 from protocol.steps.risk_table import EVERY, Level, RiskTableStep
 from protocol.steps.unlock import Unlock
@@ -82,8 +88,9 @@ def study(plan: Plan, roster_digest: bytes) -> Play[Findings]:
     flow, pooled = yield from _describe(plan, terms)
     model, local, scores = yield from _propensity(plan, pooled, flow, len(extracts))
     tossed, designs = yield from _designs(plan, scores, pooled, flow, terms)
-    cut = yield from cut_scores(plan, scores)
-    weighted, unweighted = _weighted(plan, scores)
+    bins = yield from score_bins(plan, scores)
+    cut = cut_scores(plan, scores, bins)
+    weighted, unweighted = _weighted(plan, scores, bins)
     populations, members, left_out = yield from _populations(plan, flow, designs, weighted)
     looked, small = yield from _subgroups(plan, populations, members)
     strata = yield from _strata(plan, cut, populations, members)
@@ -205,7 +212,7 @@ def _populations(
 
 
 def _weighted(
-    plan: Plan, scores: Scores | NoFit | None
+    plan: Plan, scores: Scores | NoFit | None, bins: ScoreHistogram | None
 ) -> tuple[tuple[Weighted, ...], tuple[LeftOut, ...]]:
     """Weigh the complete cases: the same patients, so no difference of totals is about a few."""
     if not isinstance(scores, Scores):
@@ -213,9 +220,19 @@ def _weighted(
         return (), tuple(LeftOut(one.name, reason) for one in plan.weightings)
     comparator, treated = scores.at_solution.patients
     share = treated / (comparator + treated)
-    fitted = scores.model, scores.b, share, scores.fit.information
-    made = [Weighted(one, *fitted) for one in plan.weightings]
-    return tuple(made), ()
+    made = [Weighted(one, scores.model, scores.b, share) for one in plan.weightings]
+    return tuple(_strata_or_score(one, scores, bins) for one in made), ()
+
+
+def _strata_or_score(made: Weighted, scores: Scores, bins: ScoreHistogram | None) -> Weighted:
+    """Let fine strata stand for the score where the plan says so; else remember how it was fitted.
+
+    Weights by strata change by jumps with the score, so errors cannot allow for its being fitted.
+    """
+    number = made.weighting.fine_strata
+    if number is None or bins is None:
+        return replace(made, information=scores.fit.information)
+    return replace(made, fine=fine_strata(bins, number))
 
 
 def _subgroups(

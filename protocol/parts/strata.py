@@ -13,6 +13,7 @@ from protocol.stats.table import Counts
 from protocol.steps.fifths import Fifth, Stratified, StratumGroups, StratumSizes
 from protocol.steps.overlap import NARROWEST, Bins, Overlap, ScoreHistogram, Strata
 from protocol.steps.population import Population
+from protocol.steps.weighting import FineStrata
 
 NAME = "stratification"
 CALIPER_SD = 0.2
@@ -33,16 +34,25 @@ class ScoreStrata:
         return tuple(Fifth(self.strata, place) for place in range(self.strata.number))
 
 
-def cut_scores(plan: Plan, scores: Scores | NoFit | None) -> Play[Stratified | LeftOut | None]:
+def score_bins(plan: Plan, scores: Scores | NoFit | None) -> Play[ScoreHistogram | None]:
+    """Count patients by bin of the score, where strata of it are asked for."""
+    fine = any(weighting.fine_strata is not None for weighting in plan.weightings)
+    if not isinstance(scores, Scores) or (plan.stratification is None and not fine):
+        return None
+    width = CALIPER_SD * scores.logit_mean_sd[1] / rules(plan).bins_per_caliper
+    bins = Bins(max(width, NARROWEST))
+    return (yield from ask(Overlap(NAME, Strata(scores.model, scores.b, bins, ()))))
+
+
+def cut_scores(
+    plan: Plan, scores: Scores | NoFit | None, histogram: ScoreHistogram | None
+) -> Stratified | LeftOut | None:
     """Cut at edges of the score's bins, so that strata hold about as many patients each."""
     asked = plan.stratification
     if asked is None:
         return None
-    if not isinstance(scores, Scores):
+    if not isinstance(scores, Scores) or histogram is None:
         return LeftOut(NAME, "there is no propensity score")
-    width = CALIPER_SD * scores.logit_mean_sd[1] / rules(plan).bins_per_caliper
-    bins = Bins(max(width, NARROWEST))
-    histogram = yield from ask(Overlap(NAME, Strata(scores.model, scores.b, bins, ())))
     cuts = inner_cuts(histogram, asked.strata)
     if len(cuts) < asked.strata - 1:
         return LeftOut(NAME, "too many patients have nearly the same score to be cut apart")
@@ -65,6 +75,38 @@ def inner_cuts(histogram: ScoreHistogram, strata: int) -> tuple[float, ...]:
         while wanted < strata and below * strata >= wanted * total:
             wanted += 1
     return tuple(cuts)
+
+
+def fine_strata(histogram: ScoreHistogram, number: int) -> FineStrata | None:
+    """Cut the score finely, and find the share of treated in each stratum.
+
+    A stratum that lacks an arm joins the next, and the last one the one before, so that nobody is
+    left out. None where an arm is empty.
+
+    References
+    ----------
+    Desai et al. (2017), Epidemiology 28, 249-257.
+    """
+    edges = histogram.strata.bins.edges
+    wanted = set(inner_cuts(histogram, number))
+    cuts: list[float] = []
+    sizes: list[tuple[int, int]] = []
+    open_size = (0, 0)
+    for place, (comparator, treated) in enumerate(histogram.by_bin.tolist()):
+        open_size = (open_size[0] + int(comparator), open_size[1] + int(treated))
+        edge = float(edges[place + 1])
+        if edge in wanted and min(open_size) > 0:
+            cuts.append(edge)
+            sizes.append(open_size)
+            open_size = (0, 0)
+    if min(open_size) > 0:
+        sizes.append(open_size)
+    elif sizes:
+        cuts.pop()
+        sizes[-1] = (sizes[-1][0] + open_size[0], sizes[-1][1] + open_size[1])
+    if not sizes:
+        return None
+    return FineStrata(tuple(cuts), tuple(sizes))
 
 
 def size_strata(

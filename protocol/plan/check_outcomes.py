@@ -11,6 +11,7 @@ def findings(plan: Plan) -> Iterator[Finding]:
     """Check keys of endpoints and subgroups, and what is worked out again."""
     yield from _endpoints(plan)
     yield from _levels(plan)
+    yield from _fine_strata(plan)
     if plan.sensitivity is not None:
         yield from _again(plan, plan.sensitivity)
 
@@ -40,6 +41,14 @@ def _levels(plan: Plan) -> Iterator[Finding]:
         if subgroup.test != "none" and not plan.survival:
             rule = "there are no hazards to compare: the plan has no endpoint with a time"
             yield Finding(("subgroups", index, "test"), rule, "add such an endpoint, or remove it")
+
+
+def _fine_strata(plan: Plan) -> Iterator[Finding]:
+    for index, weighting in enumerate(plan.weightings):
+        if weighting.fine_strata is not None and plan.imputation is not None:
+            rule = "fine strata are cut from complete cases, and completed data sets have others"
+            fix = "weigh by the score itself, or remove [imputation]"
+            yield Finding(("weightings", index, "fine_strata"), rule, fix)
 
 
 def _again(plan: Plan, asked: Sensitivity) -> Iterator[Finding]:

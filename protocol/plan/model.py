@@ -266,6 +266,14 @@ class Weighting(Part):
         exclude_if=lambda value: value is None,
         description="A larger weight counts as this weight.",
     )
+    fine_strata: int | None = Field(
+        default=None,
+        ge=2,
+        le=100,
+        exclude_if=lambda value: value is None,
+        description="Weigh by the share of treated in so many fine strata of the score, which says "
+        "less of single patients and rests less on the model; fifty are usual.",
+    )
 
 
 class Stratification(Part):

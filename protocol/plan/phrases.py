@@ -218,6 +218,11 @@ def weighting(entry: Weighting) -> str:
 
 def _bounded(entry: Weighting) -> str:
     said = ""
+    if entry.fine_strata is not None:
+        said += (
+            f" The share of treated in {entry.fine_strata} fine strata of the score stands for the "
+            "score; for them patients are counted by its bins."
+        )
     if entry.trim is not None:
         said += (
             f" Patients with a propensity below {number(entry.trim)} or above "

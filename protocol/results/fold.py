@@ -315,11 +315,17 @@ def _estimand(played: Played, population: Population) -> str:
     if isinstance(population, Weighted):
         text = _TARGETS[population.weighting.target]
         told = text.format(treated=arms.treated_label, comparator=arms.comparator_label)
-        return told + _bounded(population.weighting)
+        return told + _by_strata(population) + _bounded(population.weighting)
     for made in played.findings.designs:
         if _name(made) == population.name:
             return f"effect in the {_design(played, made).focal} arm, as far as it could be matched"
     return "unadjusted comparison"
+
+
+def _by_strata(population: Weighted) -> str:
+    """Say how many fine strata stand for the score, after those that lack an arm have joined."""
+    fine = population.fine
+    return "" if fine is None else f", by {len(fine.sizes)} fine strata of the score"
 
 
 def _bounded(weighting: Weighting) -> str:

@@ -17,6 +17,21 @@ Reals = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class FineStrata:
+    """Strata of the logit score, closed on the left as its bins are, with patients of both arms."""
+
+    inner_cuts: tuple[float, ...]
+    sizes: tuple[tuple[int, int], ...]
+    """Patients by arm (comparator, treated), none of them 0."""
+
+    def logit(self, logit: Reals) -> Reals:
+        """Replace each patient's logit by that of the share of treated in the stratum."""
+        shares = np.log([treated / comparator for comparator, treated in self.sizes])
+        found: Reals = shares[np.searchsorted(self.inner_cuts, logit, side="right")]
+        return found
+
+
+@dataclass(frozen=True)
 class Weighted:
     """The complete cases, weighed by their propensity score.
 
@@ -30,7 +45,9 @@ class Weighted:
     b: tuple[float, ...]
     treated_share: float
     information: tuple[tuple[float, ...], ...] = ()
-    """Of the fitted model at b, (p, p); empty where b is drawn, and not fitted to these rows."""
+    """Of the fitted model at b, (p, p); empty where weights do not follow b smoothly."""
+    fine: FineStrata | None = None
+    """Strata whose share of treated stands for the propensity."""
 
     weighted = True
 
@@ -50,6 +67,8 @@ class Weighted:
         logit = self.model.logit(cohort, self.b)
         if demands.weight_digits:  # nobody's weight tells how extreme a score is
             logit = np.clip(logit, -CLAMP, CLAMP)
+        if self.fine is not None:
+            logit = self.fine.logit(logit)
         arm = cohort.arm[rows] == 1
         own = propensity_weights(self.weighting.target, arm, logit, self.treated_share)
         if self.weighting.truncate is not None:

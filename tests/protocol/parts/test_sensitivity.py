@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from protocol.cohort import Cohort
 from protocol.parts.propensity import Scores
-from protocol.parts.strata import ScoreStrata, differences, inner_cuts
+from protocol.parts.strata import ScoreStrata, differences, fine_strata, inner_cuts
 from protocol.plan.check import check
 from protocol.plan.digest import canonical, plan_digest
 from protocol.plan.model import (
@@ -28,7 +28,7 @@ from protocol.steps.overlap import Bins, ScoreHistogram, Strata
 from protocol.steps.population import Everybody
 from protocol.steps.risk_table import RiskTableStep
 from protocol.steps.score import expit
-from protocol.steps.weighting import Weighted
+from protocol.steps.weighting import FineStrata, Weighted
 from tests.federation.cohorts import ask, clinics, federations, small_plan, walk
 
 ALL = Sensitivity(heterogeneity=True, common_odds=True, leave_one_out=True)
@@ -206,6 +206,42 @@ def test_no_combination_of_totals_is_about_a_few(rows: list[list[int]]) -> None:
             left = int(counts[inside != 0].sum())
             smallest = min(smallest, left or math.inf)
     assert differences(small_plan("exact"), groups(*rows)) == (smallest < 3)
+
+
+def test_fine_strata_that_lack_an_arm_join_others() -> None:
+    def strata(rows: list[tuple[int, int]], number: int) -> FineStrata | None:
+        counts = np.zeros((8, 2), dtype=np.int64)
+        counts[: len(rows)] = rows  # bins of width 2 from -8
+        return fine_strata(ScoreHistogram(histogram([0]).strata, counts), number)
+
+    fine = strata([(3, 2), (4, 0), (1, 1), (0, 2)], 4)
+    # Quarters of 13 end after bins 1, 2 and 3; the second lacks treated, the last comparators.
+    assert fine == FineStrata((-6.0,), ((3, 2), (5, 3)))
+    logits = np.array([-7.0, -6.0, 3.0])  # closed on the left, as the bins are
+    np.testing.assert_allclose(fine.logit(logits), np.log([2 / 3, 3 / 5, 3 / 5]))
+    assert strata([(3, 2), (4, 0)], 2) == FineStrata((), ((7, 2),))
+    assert strata([(3, 0), (4, 0)], 2) is None
+
+
+def test_fine_strata_weigh_both_arms_alike_in_each() -> None:
+    """Weights to everybody: each arm of a stratum counts for all of its patients."""
+    plan = asking("open", weightings=(Weighting(name="w", target="everybody", fine_strata=8),))
+    walked = walk(plan, clinics())
+    found = next(p for p in walked.findings.populations if isinstance(p, Weighted))
+    assert found.fine is not None
+    assert len(found.fine.sizes) > 4
+    assert found.information == ()
+    totals = np.zeros((len(found.fine.sizes), 2))
+    for site in clinics():
+        rows = found.model.rows(site)
+        place = np.searchsorted(
+            found.fine.inner_cuts, found.model.logit(site, found.b), side="right"
+        )
+        np.add.at(totals, (place, site.arm[rows].astype(np.intp)), found.weights(site)[rows])
+    sizes = np.array(found.fine.sizes).sum(axis=1)
+    np.testing.assert_allclose(totals, np.stack([sizes, sizes], axis=1))
+    imputed = asking("exact", weightings=plan.weightings, imputation=Imputation())
+    assert any("fine strata" in problem.rule for problem in check(imputed))
 
 
 # Trimming and truncation
