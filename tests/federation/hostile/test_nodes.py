@@ -19,6 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from protocol.governance.identity import identity_public
 from protocol.governance.roster import RosterError
 from protocol.governance.signed import SignedRoster
 from protocol.ids import SiteId
@@ -33,6 +34,7 @@ from protocol.secagg.site import advertise
 from protocol.secagg.total import read
 from protocol.wire import codec
 from site_node.course import run_of
+from site_node.upkeep import forget_study
 from tests.protocol.governance.parties import after, roster, seed
 from tests.site_node.town import Drive, House, Town, approve, drive, resigned, signed, town
 
@@ -200,6 +202,31 @@ def test_an_old_copy_repeats_its_answer_to_the_byte(place: Town, tmp_path: Path)
     bent = Advance(ClosedTrip(other, asked.since.uploads), asked.trip)
     assert code(house, bent) in {"trip-order", "commitment", "sum-refused"}
     assert run.deliver(S0) == first
+
+
+def test_what_a_hospital_forgot_cannot_stop_it(place: Town) -> None:
+    """Its own signatures come back, and the ledger has their lines without their bodies."""
+    run, house = drive(place).go(), place.houses[S0]
+    sent = [raw for site, raw in run.said if site == S0]
+    with house.ledger() as ledger:
+        assert forget_study(ledger, place.roster.study) == 1
+    for raw in sent[1:]:
+        assert code(house, raw) == "forgotten"
+    again = drive(place, "again").go()
+    assert again.finished
+
+
+def test_a_coordinator_whose_key_was_replaced_opens_nothing(place: Town) -> None:
+    """Also with the chain that it knows: once the newer roster was seen, the older one is old."""
+    house, old = place.houses[S0], seed("office")
+    newer = after(place.roster, coordinator=identity_public(seed("new office")))
+    approve(house, place.plan, place.roster, newer)
+    chain = (signed(place.roster), signed(newer))
+    opening = place.opening("new", rosters=chain)
+    assert code(house, opening) == "signature"
+    assert isinstance(house.ask(opening.sign(seed("new office"))), KeyShare)
+    assert code(house, place.opening("old").sign(old)) == "roster"
+    assert code(house, place.opening("old").sign(seed("new office"))) in {"roster", "signature"}
 
 
 @dataclass

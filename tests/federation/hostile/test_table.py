@@ -99,6 +99,7 @@ ATTACKS: dict[str, tuple[str, ...]] = {
         "protocol/governance/test_roster.py::test_min_sites_is_never_below_three",
     ),
     "an old roster that rolls a hospital back": (
+        f"{MINE}::test_a_coordinator_whose_key_was_replaced_opens_nothing",
         f"{GATE}::test_an_older_roster_and_a_fork_are_refused_once_a_newer_was_seen",
         f"{CHAIN}::test_an_older_version_than_seen_is_refused",
     ),
@@ -133,6 +134,7 @@ ATTACKS: dict[str, tuple[str, ...]] = {
     ),
     "an old copy of a hospital masks again": (
         f"{MINE}::test_an_old_copy_repeats_its_answer_to_the_byte",
+        f"{MINE}::test_what_a_hospital_forgot_cannot_stop_it",
         "site_node/test_heads.py::test_an_older_copy_stops_before_it_answers_anything",
         "federation/crash/test_storage.py::test_an_old_copy_of_a_hospital_answers_nothing",
         "site_node/test_resume.py"
