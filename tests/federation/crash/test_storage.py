@@ -109,7 +109,8 @@ def test_a_damaged_ledger_stops_the_start_until_the_good_one_is_back(
         made.until(mark.exists)
         machine, state = made.sites[site], ground.state(site)
         machine.stop()
-        ((request,),) = rows(state.ledger, "SELECT body FROM entries WHERE kind = 'opened'")
+        opened = "SELECT seq, body FROM entries WHERE kind = 'opened'"
+        ((number, request),) = rows(state.ledger, opened)
         good = fold(state.ledger)
         middle = good.index(request[:100]) + 50
         state.ledger.write_bytes(good[:middle] + bytes([good[middle] ^ 1]) + good[middle + 1 :])
@@ -121,7 +122,8 @@ def test_a_damaged_ledger_stops_the_start_until_the_good_one_is_back(
         state.ledger.write_bytes(good)
         machine.start()
         ended(made, journal, sums)
-    assert "line 1 is not as it was written" in screen(ground.site_file(site)).read_text()
+    said = screen(ground.site_file(site)).read_text()
+    assert f"line {number} is not as it was written" in said
 
 
 def fold(ledger: Path) -> bytes:
