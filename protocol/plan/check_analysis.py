@@ -78,8 +78,8 @@ def _weightings(plan: Plan) -> Iterator[Finding]:
         rule = "weights come from the propensity score, and the plan has no [propensity]"
         yield Finding(("weightings",), rule, "add the propensity model, or remove the weightings")
     if plan.weightings and plan.disclosure.profile == "strict":
-        rule = "the profile 'strict' shows no weighted tables"
-        fix = "match instead ([[designs]]), or agree on the profile 'standard'"
+        rule = "the profile 'strict' shows no weighted tables (rule on weights)"
+        fix = "match instead ([[designs]]) or stratify ([stratification]), or agree on 'standard'"
         yield Finding(("weightings",), rule, fix)
 
 
@@ -109,11 +109,13 @@ def _model_size(plan: Plan) -> Iterator[Finding]:
     if columns * share > expected:
         rule = (
             f"the model has {columns} columns with the intercept, and {expected} expected patients "
-            f"allow {expected // share} in the profile '{plan.disclosure.profile}'"
+            f"allow {expected // share} in the profile '{plan.disclosure.profile}' (rule S3)"
         )
         yield Finding(("propensity", "covariates"), rule, "use fewer covariates or fewer levels")
     if columns > MAX_COLUMNS and plan.disclosure.profile != "open":
-        rule = f"the model has {columns} columns with the intercept; {MAX_COLUMNS} are allowed"
+        rule = (
+            f"the model has {columns} columns with the intercept; at most {MAX_COLUMNS} (rule S3)"
+        )
         yield Finding(("propensity", "covariates"), rule, "use fewer covariates or fewer levels")
 
 
@@ -276,7 +278,7 @@ def _disclosure(plan: Plan) -> Iterator[Finding]:
         rule = f"the profile '{rules.profile}' takes sums over {sites} hospitals at least"
         yield Finding(("disclosure", "min_sites"), rule, f"write {sites} or more")
     if rules.max_patients_per_hospital < patients:
-        rule = f"in the profile '{rules.profile}' a hospital needs {patients} patients to join"
+        rule = f"in the profile '{rules.profile}' a hospital needs {patients} patients (rule S1)"
         fix = "give a number that no hospital exceeds"
         yield Finding(("disclosure", "max_patients_per_hospital"), rule, fix)
     if rules.expected_treated + rules.expected_comparator < rules.min_sites * patients:

@@ -21,7 +21,7 @@ def findings(plan: Plan) -> Iterator[Finding]:
     if profile not in PROFILES:
         rule = (
             f"the profile '{profile}' withholds totals of outcomes from hospitals, and values are "
-            "imputed by them"
+            "imputed by them (rule on totals)"
         )
         fix = (
             "make 'unknown' a level of the category (missing_level), keep to complete cases, or "

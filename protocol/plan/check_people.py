@@ -245,5 +245,8 @@ def _weight(plan: Plan, name: str, loc: Loc) -> Iterator[Finding]:
         rule = f"'{name}' can be above {MAX_WEIGHT:,}, more than a weight may be"
         yield Finding(loc, rule, "divide all weights by the same number")
     if plan.disclosure.profile == "strict":
-        rule = "the profile 'strict' shows no weighted tables"
-        yield Finding(loc, rule, "remove the weight, or agree on the profile 'standard'")
+        rule = "the profile 'strict' shows no weighted tables (rule on weights)"
+        fix = (
+            "choose patients by conditions instead of a weight, or agree on the profile 'standard'"
+        )
+        yield Finding(loc, rule, fix)

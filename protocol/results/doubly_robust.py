@@ -27,7 +27,7 @@ def doubly_robust(played: Played) -> Iterator[DoublyRobust]:
 
 def _robust(played: Played, endpoint: BinaryOutcome) -> DoublyRobust:
     scores, record = played.findings.scores, played.record
-    counts: OutcomeCounts = record.get("outcome-count/1", endpoint.name) or NOBODY
+    counts: OutcomeCounts = record.get("assessed-counts/1", endpoint.name) or NOBODY
     sums: AugmentedSums | None = record.get("doubly-robust/1", endpoint.name)
     if not isinstance(scores, Scores):
         return _stopped(endpoint, counts, "there is no propensity score")

@@ -76,7 +76,7 @@ class OutcomeCounts:
 class OutcomeCount(Silent):
     """Count complete cases by outcome and arm, before a model is fitted to them (rules D, S3)."""
 
-    name: ClassVar[str] = "outcome-count/1"
+    name: ClassVar[str] = "assessed-counts/1"
     partners_only: ClassVar[bool] = False
     plan: Plan
     endpoint: BinaryOutcome

@@ -115,7 +115,7 @@ def test_nothing_is_asked_where_there_is_no_model() -> None:
     few = [cohort(f"s{k}", [0, 1] * 10, 100 * k, age=range(50, 70)) for k in range(4)]
     walked = walk(robust("exact"), few)
     names = {name for name, _ in walked.questions}
-    assert "outcome-count/1" in names
+    assert "assessed-counts/1" in names
     assert "doubly-robust/1" not in names
 
 

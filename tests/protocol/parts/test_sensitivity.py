@@ -210,7 +210,7 @@ def test_no_combination_of_totals_is_about_a_few(rows: list[list[int]]) -> None:
 
 def test_fine_strata_that_lack_an_arm_join_others() -> None:
     def strata(rows: list[tuple[int, int]], number: int) -> FineStrata | None:
-        counts = np.zeros((8, 2), dtype=np.int64)
+        counts = np.zeros((histogram([0]).strata.bins.number, 2), dtype=np.int64)
         counts[: len(rows)] = rows  # bins of width 2 from -8
         return fine_strata(ScoreHistogram(histogram([0]).strata, counts), number)
 

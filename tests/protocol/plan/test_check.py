@@ -77,7 +77,8 @@ def test_too_many_columns() -> None:
         read_plan(text, "broken.toml")
     assert [str(problem) for problem in caught.value.problems] == [
         "variables[4] (stage).levels: has more than 100 levels",
-        "propensity.covariates: the model has 105 columns with the intercept; 100 are allowed",
+        "propensity.covariates: the model has 105 columns with the intercept; at most 100 "
+        "(rule S3)",
         "designs[1] (matched).exact: pairs would have to agree on more than 100 combinations of "
         "levels",
     ]
