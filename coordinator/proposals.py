@@ -25,6 +25,8 @@ from protocol.wire.codec import decode_reply, encode_request
 
 ROUND_SECONDS = 20.0
 """How long hospitals have to answer before they are asked the next time."""
+LOOK_SECONDS = 1.0
+"""How soon a new proposal is seen."""
 
 log = logging.getLogger(__name__)
 
@@ -104,14 +106,22 @@ class Proposer:
     stopped: Event
 
     def work(self) -> None:
-        """Ask about every proposal, round by round."""
+        """Ask about every proposal, round by round, the newest first; about a new one soon."""
         while not self.stopped.is_set():
             try:
-                for proposal in kept_proposals(self.store):
+                kept = kept_proposals(self.store)
+                for proposal in reversed(kept):
                     self.ask(proposal)
+                self._rest(len(kept))
             except StoreError as error:
                 log.warning("the journal does not answer: %s", error)
-            self.stopped.wait(ROUND_SECONDS)
+                self.stopped.wait(ROUND_SECONDS)
+
+    def _rest(self, known: int) -> None:
+        """Wait for the next round, or for a proposal beside those that are known."""
+        for _ in range(round(ROUND_SECONDS / LOOK_SECONDS)):
+            if self.stopped.wait(LOOK_SECONDS) or len(kept_proposals(self.store)) > known:
+                return
 
     def ask(self, proposal: Proposal) -> None:
         """Ask all hospitals once, and keep what those answer that are there.

@@ -54,7 +54,7 @@ def _hex_digest(text: str) -> str:
 
 def _hex_key(text: str) -> str:
     if not _DIGEST.fullmatch(text):
-        raise ValueError("has to be 64 hexadecimal digits, as 'riskset-site operator add' tells")
+        raise ValueError("has to be 64 hexadecimal digits, as 'riskset-site operator' tells")
     return text
 
 
@@ -131,7 +131,7 @@ class Operator(_Table):
 
     name: str = Field(min_length=1, max_length=100, description="The person's name.")
     key: Annotated[str, AfterValidator(_hex_key)] = Field(
-        description="The public key, as 'riskset-site operator add' tells it."
+        description="The public key, as 'riskset-site operator' tells it."
     )
 
 

@@ -166,7 +166,7 @@ def doctor(
 
 
 @app.command()
-def allow(
+def prepare(
     plan: Annotated[Path, typer.Argument(help="The plan of a study.")],
     config: ConfigOption = CONFIG,
     output: FormatOption = Format.TEXT,
@@ -179,8 +179,8 @@ def allow(
 
     digest = plan_digest(read_plan_file(plan))
     add_table(config, "plans", {"file": str(plan.absolute()), "digest": digest.hex()})
-    told = {"schema": "riskset-site:allow/1", "plan": handle(digest), "digest": digest.hex()}
-    say(output, f"{config}: allows plan {handle(digest)}", told)
+    told = {"schema": "riskset-site:prepare/1", "plan": handle(digest), "digest": digest.hex()}
+    say(output, f"{config}: knows plan {handle(digest)}; it is answered once it is approved", told)
 
 
 @app.command()
@@ -281,7 +281,7 @@ class Screen:
         """Say what the node is and what it serves."""
         config = node.config
         plans = "1 plan" if len(config.plans) == 1 else f"{len(config.plans)} plans"
-        self._line(f"{config.name} ({config.site}): {plans} allowed; dialling {config.address}")
+        self._line(f"{config.name} ({config.site}): knows {plans}; dialling {config.address}")
 
     def tell(self, event: "CarrierEvent") -> None:
         """Say what became of the connection; a try that failed as before is not said again."""

@@ -32,7 +32,7 @@ address = {address}
 [data]
 extract = {extract}
 {mapping}
-# Plans that this hospital takes part in: `riskset-site allow PLAN` adds them below.
+# Plans that this hospital takes part in: `riskset-site prepare PLAN` adds them below.
 # Hospitals whose key was compared by telephone: `riskset-site pin ID WORDS` adds them below.
 """
 

@@ -101,12 +101,12 @@ def test_who_does_not_answer_and_what_is_mistyped_is_told_apart(
 
 
 def test_a_plan_is_allowed_and_words_are_pinned_once(config: Path) -> None:
-    digest = at(config, "allow", PLAN).json["digest"]
+    digest = at(config, "prepare", PLAN).json["digest"]
     assert at(config, "pin", "basel", WORDS).json["site"] == "basel"
     settings = read_config(config)
     assert [plan.digest.hex() for plan in settings.plans] == [digest]
     assert settings.known_sites[SiteId("basel")] == WORDS
-    for again in (["allow", PLAN], ["pin", "basel", WORDS], ["pin", "torino", "too few"]):
+    for again in (["prepare", PLAN], ["pin", "basel", WORDS], ["pin", "torino", "too few"]):
         before = config.read_bytes()
         said = at(config, *again)
         assert (said.status, said.code) == (Exit.CHECK_FAILED, "invalid-input")

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 
 INTERRUPT = "^C"
 ANYTHING = "..."
-PROMPTS = ("[y/N]: ", "The six words that they read out: ")
+PROMPTS = ("[y/N]: ", "The six words that they read out: ", "Type the plan's three words: ")
 """What a line of the screen ends with before somebody types."""
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)

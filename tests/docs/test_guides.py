@@ -21,6 +21,9 @@ DOCS = ROOT / "docs"
 CENTRE, HOSPITAL = sections(DOCS / "coordinator.md"), sections(DOCS / "hospital.md")
 OPERATIONS = sections(DOCS / "operations.md")
 
+LOOKS = 100
+"""How often people look for a proposal before they ring the centre."""
+
 PEOPLE = {
     "lyon": (
         "Hospices Civils de Lyon",
@@ -50,11 +53,14 @@ WALK = [
     ("hospital", "3. Hold your export against the plan (8 minutes)"),
     ("hospital", "4. Make the node and join (4 minutes)"),
     ("centre", "5. Accept hospitals, and sign the roster (10 minutes)"),
-    ("hospital", "5. Know the others, and allow the plan (4 minutes)"),
+    ("hospital", "5. Know the others, and say who decides (4 minutes)"),
     ("hospital", "6. Let the doctor look (2 minutes)"),
     ("hospital", "7. Serve (1 minute)"),
-    ("centre", "6. Run the study (5 minutes, and the hospitals' time)"),
-    ("hospital", "8. See what has left (whenever you like)"),
+    ("centre", "6. Propose the plan (2 minutes, and the hospitals' time)"),
+    ("hospital", "8. Decide about the plan (10 minutes)"),
+    ("centre", "7. Run the study (5 minutes, and the hospitals' time)"),
+    ("hospital", "9. See what has left (whenever you like)"),
+    ("hospital", "10. Pause, or take an approval back (1 minute)"),
 ]
 """In which order people of both sides come to the sections of their guides."""
 
@@ -89,11 +95,22 @@ class World:
         elif line.startswith("cd "):
             self.places[place] /= line.removeprefix("cd ")
             assert self.places[place].is_dir(), line
+        elif typed.words[:2] == ["riskset-site", "pending"]:
+            self._look_until(place, line, typed)
         elif typed.words[0] in COMMANDS:
             self._run(place, line, typed)
         else:
             said = shell(line, self.places[place])
             _hold(self.memory, typed.shown, said)
+
+    def _look_until(self, place: str, line: str, typed: Typed) -> None:
+        """Look again and again, as people do, until the proposal that is on its way is there."""
+        for _ in range(LOOKS):
+            screen = Screen(shlex.split(line), self.places[place])
+            assert screen.end() == 0, screen.text
+            if self.memory.learn(typed.shown, screen.text, whole=True):
+                return
+        _differs(typed.shown, screen.text)
 
     def _run(self, place: str, line: str, typed: Typed) -> None:
         serves = typed.words[1:2] == ["serve"]
