@@ -18,6 +18,10 @@ UNANSWERED = 4
 SMALL_BYTES = 4096
 """No message before the end of a login or a joining is larger, but for what it is to trust."""
 
+PATIENCE_SECONDS = 120
+"""How long a ping may wait behind a message: on a line of 1 kB/s a question takes ten seconds and
+more, and a line that is only slow must not be taken for a dead one."""
+
 KEEPALIVE_SECONDS = 30
 """Below the minute after which many proxies forget a silent connection."""
 
@@ -26,8 +30,8 @@ CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_send_message_length", FRAME_BYTES),
     ("grpc.max_metadata_size", 8192),
     ("grpc.keepalive_time_ms", KEEPALIVE_SECONDS * 1000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.http2.ping_timeout_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", PATIENCE_SECONDS * 1000),
+    ("grpc.http2.ping_timeout_ms", PATIENCE_SECONDS * 1000),
     ("grpc.http2.max_pings_without_data", 0),
 )
 """What both ends set: the largest frame, and pings by which a dead connection is noticed."""
