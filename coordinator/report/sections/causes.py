@@ -147,11 +147,17 @@ def _ratios(results: Results, found: list[CompetingResult]) -> Table:
         rows += [Row(_ratio_cells(cause), "level") for cause in one.causes]
     note = (
         "Ratios of treated against comparator with 95 % intervals. Gray's test: equal cumulative "
-        "incidence. Cause-specific: Cox regression, other causes as censorings, Efron's ties. "
-        "Subdistribution: Fine and Gray's regression."
+        "incidence, on a second line by hospital. Cause-specific: Cox regression, other causes as "
+        "censorings, Efron's ties. Subdistribution: Fine and Gray's regression."
     )
     caption = f"{found[0].label}: comparison of the arms by cause"
     return Table(caption, header, tuple(rows), notes=(note,))
+
+
+def _gray(cause: CauseResult) -> str:
+    within = cause.gray_by_hospital
+    more = f"\n{p_phrase(within.p_value)} by hospital" if within else ""
+    return p_phrase(cause.gray.p_value) + more
 
 
 def _ratio_cells(cause: CauseResult) -> tuple[str, ...]:
@@ -159,7 +165,7 @@ def _ratio_cells(cause: CauseResult) -> tuple[str, ...]:
         cause_label(cause),
         count(cause.events.treated),
         count(cause.events.comparator),
-        p_phrase(cause.gray.p_value),
+        _gray(cause),
         _ratio(cause.cause_specific),
         _ratio(cause.subdistribution),
     )

@@ -5,6 +5,7 @@ from dataclasses import replace
 from coordinator.report.estimates import estimates
 from coordinator.report.page import sections
 from coordinator.report.sections.controls import controls_section, without_controls
+from coordinator.report.wording import p_phrase
 from protocol.results.fold import results
 from protocol.results.publication import publish
 from tests.coordinator.examples import both
@@ -75,3 +76,9 @@ def test_errors_with_the_score_estimated_stand_beside_the_others() -> None:
     text = text_of(results(played()))
     assert "Weighted ratios with the score estimated" in text
     assert "Weighted ratios with the score estimated" not in text_of(found())
+
+
+def test_grays_test_by_hospital_stands_below_the_plain_one() -> None:
+    within = next(r for r in found().competing if r.population == "matched").causes[0]
+    assert within.gray_by_hospital is not None
+    assert f"{p_phrase(within.gray_by_hospital.p_value)} by hospital" in text_of(found())

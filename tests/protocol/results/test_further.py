@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from protocol.grid import MONTHS, grid
 from protocol.plan.check import check
 from protocol.plan.digest import canonical
+from protocol.plan.explain import explain
 from protocol.plan.model import (
     Plan,
     Sensitivity,
@@ -210,5 +211,16 @@ def test_what_has_nothing_to_stand_on_is_refused() -> None:
         "no weighted hazard ratio",
         "rule L",
         "the robust errors are given in any case",
+    ):
+        assert told in said
+
+
+def test_the_explanation_says_what_is_asked_and_what_leaves() -> None:
+    said = "\n".join(line for section in explain(PLAN) for line in section.sentences)
+    for told in (
+        "Gray's test of each cause is stratified by hospital too",
+        "It is a negative control, on which the treatment cannot act",
+        "Nothing further leaves.",
+        "whether they rise or fall in the levels' order",
     ):
         assert told in said
