@@ -198,7 +198,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     for place, extract in zip([*PEOPLE, "porto"], frozen().values(), strict=False):
         (folder / place).mkdir()
         shutil.copy(extract, folder / place / "extract.csv")
-        shutil.copy(DOCS / "example" / "plan.toml", folder / place)
+        shutil.copytree(DOCS / "example", folder / place, dirs_exist_ok=True)
     (folder / "centre").mkdir()
     memory = Memory({"study.example.org": "localhost", "8443": str(free_port())})
     world = World(folder, memory, places)
@@ -207,7 +207,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             if guide == "centre":
                 world.follow("centre", CENTRE[heading])
                 if heading.startswith("2."):
-                    shutil.copy(DOCS / "example" / "plan.toml", folder / "centre" / "centre")
+                    plans, centre = DOCS / "example", folder / "centre" / "centre"
+                    shutil.copytree(plans, centre, dirs_exist_ok=True)
                 continue
             for site in PEOPLE:
                 world.follow(site, as_hospital(site, HOSPITAL[heading]))
