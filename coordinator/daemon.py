@@ -19,6 +19,8 @@ from coordinator.points import At, pass_by
 from coordinator.proposals import Proposer
 from coordinator.run import Conductor, Publish
 from coordinator.store import Store, StoreError
+from protocol.plan.digest import plan_digest
+from protocol.run import Played
 
 POLL_SECONDS = 0.5
 RETRY_SECONDS = 5.0
@@ -64,18 +66,23 @@ def serve(config: CoordinatorConfig, office: Office, world: Surroundings, stoppe
     with Store(config.store) as store, store.sole_daemon() as held:
         clear_presence(store, world.now())
         with office.open_carrier(store) as carrier:
+            proposer = Proposer(store, carrier, world.now, stopped)
+
+            def publish(run: Played) -> None:
+                proposer.catch_up(plan_digest(run.plan), run.roster_digest)
+                office.publish(run)
+
             conductor = Conductor(
                 store=store,
                 carrier=carrier,
                 seed=office.seed,
                 now=world.now,
                 random=world.random,
-                publish=office.publish,
+                publish=publish,
                 at=world.at,
                 patience=config.patience,
                 pause=lambda seconds: _pause(stopped, seconds),
             )
-            proposer = Proposer(store, carrier, world.now, stopped)
             asking = Thread(target=proposer.work, name="riskset-proposals")
             asking.start()
             try:

@@ -17,6 +17,7 @@ from coordinator.judge import ReplyError
 from coordinator.store import Store, StoreError
 from coordinator.tables import decided, proposals
 from protocol.errors import FederationError
+from protocol.governance.approval import State
 from protocol.governance.proposal import Proposal
 from protocol.governance.roster import Roster
 from protocol.ids import SiteId
@@ -72,6 +73,23 @@ def kept_decisions(store: Store, proposal: Proposal) -> dict[SiteId, SiteDecisio
     }
 
 
+def find_proposal(store: Store, plan: bytes, roster: bytes) -> Proposal | None:
+    """Find a proposal by the digests of plan and roster."""
+    named = (plan, roster)
+    kept = kept_proposals(store)
+    return next((one for one in kept if (one.plan_digest, one.roster_digest) == named), None)
+
+
+def kept_approvals(store: Store, plan: bytes, roster: bytes) -> tuple[Decided, ...]:
+    """Read what hospitals signed about a plan under a roster, by both digests."""
+    proposal = find_proposal(store, plan, roster)
+    if proposal is None:
+        return ()
+    kept = sorted(kept_decisions(store, proposal).items())
+    read = (decode_reply(one.reply) for _, one in kept)
+    return tuple(one for one in read if isinstance(one, Decided))
+
+
 def keep_decision(
     store: Store, proposal: Proposal, site: SiteId, reply: bytes, now: datetime
 ) -> Decided:
@@ -122,6 +140,26 @@ class Proposer:
         for _ in range(round(ROUND_SECONDS / LOOK_SECONDS)):
             if self.stopped.wait(LOOK_SECONDS) or len(kept_proposals(self.store)) > known:
                 return
+
+    def catch_up(self, plan: bytes, roster: bytes) -> None:
+        """Ask once more where the last answer of a hospital was not that it approves.
+
+        A run may end sooner than the next round begins, and what it rests on is kept with it.
+
+        Raises
+        ------
+        StoreError
+            If the journal does not take it.
+        """
+        proposal = find_proposal(self.store, plan, roster)
+        if proposal is None:
+            return
+        kept = kept_decisions(self.store, proposal)
+        if any(
+            site not in kept or kept[site].state != State.APPROVED
+            for site in _roster(proposal).sites
+        ):
+            self.ask(proposal)
 
     def ask(self, proposal: Proposal) -> None:
         """Ask all hospitals once, and keep what those answer that are there.

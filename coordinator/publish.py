@@ -1,27 +1,48 @@
 """Writes a finished run's results, report and bundle into a folder of its own."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from coordinator.bundle.approvals import approval_files
 from coordinator.bundle.names import BUNDLE
 from coordinator.bundle.write import NOTHING_BESIDE, Beside, write_bundle
+from coordinator.proposals import kept_approvals
 from coordinator.results import staged, write_into
+from coordinator.store import Store
+from protocol.plan.digest import plan_digest
 from protocol.results import Results, results
 from protocol.run import Played
 
 SHORT = 8
 """Characters of a run's id that name it to people."""
 
+Approvals = Callable[[Played], Mapping[str, bytes]]
+
+
+def nothing_said(played: Played) -> Mapping[str, bytes]:
+    """Give no approval: where nobody was asked."""
+    del played
+    return {}
+
+
+def approvals_of(store: Store, played: Played) -> Mapping[str, bytes]:
+    """Give what hospitals said about a run's plan under its roster."""
+    named = plan_digest(played.plan), played.roster_digest
+    return approval_files(kept_approvals(store, *named))
+
 
 @dataclass(frozen=True)
 class ResultsFolder:
     """Where results go: `out/<run>/`, all files of a run or none.
 
-    `beside` goes into every bundle, such as the file of the federation.
+    `beside` goes into every bundle, such as the file of the federation; `approvals` gives what
+    hospitals said about a run's plan, as members of its bundle.
     """
 
     out: Path
     beside: Beside = field(default=NOTHING_BESIDE)
+    approvals: Approvals = nothing_said
 
     def of(self, run_id: bytes) -> Path:
         """Name the folder of a run."""
@@ -36,7 +57,8 @@ class ResultsFolder:
             If they cannot be written; nothing is there then.
         """
         with staged(self.of(played.run_id)) as place:
-            write_run(played, place, self.beside)
+            beside = replace(self.beside, approvals=self.approvals(played))
+            write_run(played, place, beside)
 
 
 def write_run(played: Played, place: Path, beside: Beside = NOTHING_BESIDE) -> Results:

@@ -10,14 +10,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from coordinator.bundle import names
+from coordinator.bundle import approvals, names
 from coordinator.bundle.plain import BundleError
 from coordinator.bundle.reader import Bundle
 from coordinator.bundle.replay import answered, parsed_results, view_of
 from coordinator.resume import run_of
 from protocol import PROGRAM_VERSION
 from protocol.errors import FederationError
-from protocol.governance.approval import Decision
 from protocol.governance.chain import verify_chain
 from protocol.governance.federation import FINGERPRINT_WORDS, Federation
 from protocol.governance.identity import require_signed
@@ -90,7 +89,8 @@ def verify(bundle: Bundle) -> Verdict:
         plan = ticks.check("Plan", lambda: _plan(bundle))
         opened, run = ticks.check("Roster", lambda: _roster(bundle))
         ticks.check("Seal", lambda: _seal(bundle, run))
-        ticks.check("Approvals", lambda: _approvals(bundle, run))
+        for site, told in ticks.check("Approvals", lambda: _approvals(bundle, run)).items():
+            ticks.made.append(Tick(f"Approval at {site}", told))
         ticks.check("Opening", lambda: _opening(opened, run))
         view = ticks.check("Keys", lambda: _keys(bundle, run))
         known = ticks.check("Sums", lambda: _sums(bundle, plan, view))
@@ -175,33 +175,26 @@ def _seal(bundle: Bundle, run: Run) -> tuple[str, None]:
     return "the coordinator signed the list of members", None
 
 
-def _approvals(bundle: Bundle, run: Run) -> tuple[str, None]:
-    """See that each decision is signed and about this plan, roster and federation (SPEC 4.8).
+def _approvals(bundle: Bundle, run: Run) -> tuple[str, dict[SiteId, str]]:
+    """Say for each hospital who approved the plan and when, all as they signed it (SPEC 4.8).
 
-    Whose key it is, only the hospital can say: rosters name no operators.
+    One whose answer is missing is told and no fault: hospitals answered the run, and each answers
+    nothing that it did not approve.
     """
-    there = [name for name in bundle.sizes if name.startswith("approvals/")]
-    sites = {_decision(bundle, name, run).site for name in there}
-    if not there:
-        return "none in this bundle", None
-    count = "1 decision" if len(there) == 1 else f"{len(there)} decisions"
-    told = ", ".join(sorted(sites))
-    return f"{count} about this plan and roster, signed by operators of {told}", None
-
-
-def _decision(bundle: Bundle, name: str, run: Run) -> Decision:
-    with of_member(name):
-        decision = Decision.from_bytes(bundle.body(name))
-        decision.verify()
-        run.roster.identity_of(decision.site)
-    said, wanted = decision.subject, (run.plan_digest, run.roster.digest)
-    if (said.plan, said.roster) != wanted:
-        raise BundleError(f"{name}: is about another plan or roster")
+    federation = None
     if names.FEDERATION in bundle.sizes:
-        federation = Federation.from_bytes(bundle.body(names.FEDERATION))
-        if said.federation != federation.digest:
-            raise BundleError(f"{name}: is about another federation")
-    return decision
+        federation = Federation.from_bytes(bundle.body(names.FEDERATION)).digest
+    there = [name for name in bundle.sizes if name.startswith(approvals.FOLDER)]
+    found = dict[SiteId, str]()
+    for name in there:
+        with of_member(name):
+            said = approvals.check_approval(bundle.body(name), name, run, federation)
+        found[said.site] = approvals.sentence(said)
+    if not there and run.roster.simulated:
+        return "none, as nobody has to approve a simulation", {}
+    told = {one.id: found.get(one.id, "missing in this bundle") for one in run.roster.members}
+    count = len(run.roster.members)
+    return f"of {len(found)} of {count} hospitals, each signed by it and its operators", told
 
 
 def _opening(opened: OpenRun, run: Run) -> tuple[str, None]:

@@ -21,9 +21,11 @@ from time import monotonic, sleep
 from coordinator.config import CoordinatorConfig, read_config
 from coordinator.control import Start, start_run
 from coordinator.members import keep_roster, kept_presence, kept_rosters
+from coordinator.proposals import keep_proposal, kept_decisions
 from coordinator.status import RunStatus, run_status
 from coordinator.store import Store
 from protocol.errors import FederationError
+from protocol.governance.approval import State
 from protocol.governance.chain import signed_roster
 from protocol.governance.proposal import Proposal, propose
 from protocol.governance.roster import Member
@@ -221,6 +223,7 @@ def running(consortium: Consortium) -> Iterator[Running]:
         _await(consortium, nodes, lambda: len(_connected(store)) == len(nodes))
         for hospital in consortium.hospitals:
             _approve(hospital, consortium.proposal)
+        _await(consortium, nodes, _told(store, consortium))
         yield Running(consortium, store, nodes, over)
 
 
@@ -232,6 +235,18 @@ def _start(store: Store, plan: Plan) -> bytes:
 
 def _connected(store: Store) -> list[SiteId]:
     return [site for site, there in kept_presence(store).items() if there.connected]
+
+
+def _told(store: Store, consortium: Consortium) -> Callable[[], bool]:
+    """Have the daemon ask how the plan stands; says whether all told that they approve."""
+    proposal = consortium.proposal
+    keep_proposal(store, proposal, consortium.plan.study.id, utc_now())
+
+    def met() -> bool:
+        kept = kept_decisions(store, proposal).values()
+        return [one.state for one in kept] == [State.APPROVED] * len(consortium.hospitals)
+
+    return met
 
 
 def _finished(store: Store, run_id: bytes, look: Look) -> bool:

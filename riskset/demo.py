@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from coordinator.bundle.write import Beside
 from coordinator.journal import RunState
-from coordinator.publish import write_run
+from coordinator.publish import approvals_of, write_run
 from coordinator.report.choice import binary_of, log_rank, main_population, survival_of
 from coordinator.report.wording import p_value, percent
 from coordinator.results import staged
@@ -146,7 +146,8 @@ def _run(place: Path, plan: Plan, keep: Path | None, progress: Progress) -> Resu
             progress.stage("Write results and report")
             # Before the daemon ends: the bundle is read from its journal.
             federation = consortium.config.federation.read_bytes()
-            return write_run(run, place, Beside(NOTICE, federation))
+            said = approvals_of(all_of_them.store, run)
+            return write_run(run, place, Beside(NOTICE, federation, said))
 
 
 @contextmanager

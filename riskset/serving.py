@@ -2,7 +2,7 @@
 
 import os
 import ssl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -27,12 +27,13 @@ from coordinator.members import (
     set_presence,
 )
 from coordinator.points import At, pass_by
-from coordinator.publish import ResultsFolder
+from coordinator.publish import ResultsFolder, approvals_of
 from coordinator.run import Publish
 from coordinator.store import Store
 from protocol.governance.federation import Federation
 from protocol.governance.heads import LedgerHead
 from protocol.ids import SiteId
+from protocol.run import Played
 
 Tell = Callable[[str], None]
 
@@ -85,8 +86,12 @@ def serve_centre(
         finally:
             port.stop()
 
-    beside = Beside(federation=_bytes(config.federation))
-    office = Office(seed, open_carrier, publish or ResultsFolder(config.out, beside).publish)
+    def approvals(run: Played) -> Mapping[str, bytes]:
+        with Store(config.store) as store:
+            return approvals_of(store, run)
+
+    folder = ResultsFolder(config.out, Beside(federation=_bytes(config.federation)), approvals)
+    office = Office(seed, open_carrier, publish or folder.publish)
     serve(config, office, Surroundings(utc_now, os.urandom, at), stopped)
 
 

@@ -28,7 +28,7 @@ study's members tell you by another way: a bundle proves that it is whole, not w
 | `plan.json` | the plan, as it was signed and hashed |
 | `federation.json` | whose signatures count (not in simulations) |
 | `rosters/` | who takes part, version by version, signed by the roster authority |
-| `approvals/` | what persons at the hospitals signed, where approvals were kept |
+| `approvals/` | each hospital's signed answer about the plan, with what its operators decided |
 | `run/` | how the run was opened, and every hospital's fresh public key |
 | `trips/` | each question, and the coordinator's signed result of it |
 | `vectors/` | each hospital's masked vector for each step, raw little-endian words |

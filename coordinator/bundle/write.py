@@ -35,8 +35,8 @@ class Beside:
     """What goes into a bundle and is no part of the run itself.
 
     `notice` is the sentence in the report's banner. `federation` is the file that says whose
-    signatures count; a simulation has none. `approvals` holds operators' signed decisions by file
-    name, such as "lyon-1.json".
+    signatures count; a simulation has none. `approvals` holds hospitals' signed answers about
+    the plan by member (`coordinator.bundle.approvals`).
     """
 
     notice: str = ""
@@ -84,8 +84,7 @@ def _members(
         yield names.roster(version), roster_file(roster)
     if beside.federation:
         yield names.FEDERATION, beside.federation
-    for name, body in beside.approvals.items():
-        yield f"approvals/{name}", body
+    yield from beside.approvals.items()
     yield names.SOFTWARE, canonical_json(software())
     yield names.INDEX, canonical_json([_index(step) for step in played.asked])
     for number, kept in enumerate(proof.trips(), 1):

@@ -60,6 +60,8 @@ def test_its_bundle_holds(demo: tuple[Path, Any, str]) -> None:
     with open_bundle(place / found["files"]["bundle"]) as bundle:
         assert bundle.manifest.notice == NOTICE
         verdict = verify(bundle)
+    approved = [one for one in verdict.ticks if one.found.startswith("approved by Operator of")]
+    assert len(approved) == 7
     assert verdict.holds
     told = {tick.what: tick.found for tick in verdict.ticks}
     assert told["Roster"].startswith("7 hospitals, version 1, of the federation ")

@@ -11,6 +11,7 @@ from coordinator.proposals import (
     Proposer,
     keep_decision,
     keep_proposal,
+    kept_approvals,
     kept_decisions,
     kept_proposals,
 )
@@ -124,3 +125,20 @@ def test_a_proposal_travels_whole_and_in_one_way(centre: Centre) -> None:
     assert decode_request(raw) == Propose(one)
     with pytest.raises(MessageError):
         decode_request(encode_request(Propose(replace(one, plan=b"\xff"))))
+
+
+def test_answers_are_fetched_again_only_where_one_does_not_approve(centre: Centre) -> None:
+    one, clock = proposed(centre), centre.town.clock
+    named = one.plan_digest, one.roster_digest
+    proposer = Proposer(centre.store, centre.line, clock, Event())
+    asked(centre)
+    for site in (S0, S1, S2):
+        decide(centre, site, "approve")
+    assert {said.state for said in kept_approvals(centre.store, *named)} == {"pending"}
+    proposer.catch_up(*named)
+    found = kept_approvals(centre.store, *named)
+    assert [(said.site, said.state) for said in found] == [(s, "approved") for s in (S0, S1, S2)]
+    decide(centre, S0, "withdraw")
+    proposer.catch_up(*named)
+    assert kept_approvals(centre.store, *named) == found
+    assert kept_approvals(centre.store, bytes(32), one.roster_digest) == ()

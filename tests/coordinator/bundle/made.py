@@ -23,6 +23,12 @@ SEED = b"0a"
 OFFICE = digest("simulated", digest("simulation", SEED, "run"), "coordinator")
 """The key of the simulated coordinator, which follows from the seed."""
 
+
+def identity_seed(site: str) -> bytes:
+    """Give the key of a hospital in a simulation, which follows from the seed too."""
+    return digest("simulated", digest("simulation", SEED, "run"), "identity", site)
+
+
 Members = dict[str, bytes]
 
 

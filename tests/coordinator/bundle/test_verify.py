@@ -5,21 +5,24 @@ from dataclasses import replace
 from pathlib import Path
 
 from coordinator.bundle import names
+from coordinator.bundle.approvals import approval_files
 from coordinator.bundle.plain import BundleError
 from coordinator.bundle.reader import open_bundle
 from coordinator.bundle.write import Beside, write_bundle
 from coordinator.verify import Verdict, verify
 from protocol.canonical import canonical_json
-from protocol.governance.approval import NO_CONDITIONS, Decision, Subject
+from protocol.governance.approval import Conditions, Decision, Subject
 from protocol.governance.approval import Verdict as Said
 from protocol.ids import SiteId
 from protocol.plan.digest import plan_digest
+from protocol.requests import Decided
 from protocol.run import Played, play
 from tests.coordinator.bundle.made import (
     Members,
     bundle_of,
     ctx_of,
     flipped,
+    identity_seed,
     listed,
     members_of,
     opened,
@@ -151,26 +154,51 @@ def test_withheld_totals_are_checked_under_their_salts(tmp_path: Path) -> None:
 def decision(played: Played, verdict: Said = Said.APPROVE) -> Decision:
     plan, site = plan_digest(played.plan), SiteId(played.sites[0])
     subject = Subject(bytes(32), plan, played.roster_digest, bytes(32))
-    time = "2026-03-31T09:00:00Z"
-    made = Decision(verdict, site, subject, NO_CONDITIONS, "", "An operator", b"", time)
+    time, terms = "2026-03-31T09:00:00Z", Conditions(runs=3)
+    made = Decision(verdict, site, subject, terms, "Seen.\x1b[2J", "An operator", b"", time)
     return made.sign(bytes(32))
 
 
-def test_decisions_of_operators(tmp_path: Path, played: Played, path: Path) -> None:
+def answer(*decisions: Decision, state: str = "approved") -> Decided:
+    """Say how the plan stands, as the hospital of the decisions would."""
+    first = decisions[0]
+    about, words = first.subject, tuple(one.to_bytes() for one in decisions)
+    made = Decided(first.site, about.plan, about.roster, about.software, state, words)
+    return made.sign(identity_seed(first.site))
+
+
+def test_answers_of_hospitals(tmp_path: Path, played: Played, path: Path) -> None:
     said = decision(played)
-    beside = Beside(approvals={"a-1.json": said.to_bytes()})
+    beside = Beside(approvals=approval_files([answer(said)]))
     write_bundle(tmp_path / "b.zip", played, path.parent, beside)
     whole = members_of(tmp_path / "b.zip")
     ticks = {tick.what: tick.found for tick in verdict_of(tmp_path, whole).ticks}
-    told = f"1 decision about this plan and roster, signed by operators of {played.sites[0]}"
-    assert ticks["Approvals"] == told
-    other = replace(said, subject=replace(said.subject, plan=bytes(32))).sign(bytes(32))
+    first, *others = played.sites
+    count = len(played.sites)
+    assert ticks["Approvals"].startswith(f"of 1 of {count} hospitals")
+    told = "approved by An operator, 2026-03-31T09:00:00Z (3 runs at the most): Seen. [2J"
+    assert ticks[f"Approval at {first}"] == told
+    assert {ticks[f"Approval at {site}"] for site in others} == {"missing in this bundle"}
+
+
+def test_an_answer_that_is_bent_is_named(tmp_path: Path, played: Played, members: Members) -> None:
+    said, name = decision(played), f"approvals/{played.sites[0]}.json"
+    elsewhere = replace(said, subject=replace(said.subject, plan=bytes(32))).sign(bytes(32))
+    good = answer(said)
     for bad, why in (
-        (replace(said, comment="changed"), "is not signed by"),
-        (other, "is about another plan or roster"),
-        (replace(said, site=SiteId("nobody")).sign(bytes(32)), "is not in the roster"),
+        (replace(good, state="refused"), "is not signed by"),
+        (answer(elsewhere), "is about another plan or roster"),
+        (_resigned(good, elsewhere), "a decision is about another plan"),
+        (_resigned(good, replace(said, comment="changed")), "is not signed by"),
+        (_resigned(good, decision(played, Said.REFUSE)), "nobody approved it"),
+        (replace(good, site=SiteId(played.sites[1])), f"is the answer of {played.sites[1]}"),
     ):
-        forged = sealed({**whole, "approvals/a-1.json": bad.to_bytes()}, ctx_of(played))
-        found = fault_of(tmp_path, forged)
-        assert found.startswith("approvals/a-1.json: ")
+        (body,) = approval_files([bad]).values()
+        found = fault_of(tmp_path, sealed({**members, name: body}, ctx_of(played)))
+        assert found.startswith(name)
         assert why in found
+
+
+def _resigned(good: Decided, word: Decision) -> Decided:
+    changed = replace(good, decisions=(word.to_bytes(),))
+    return changed.sign(identity_seed(good.site))
