@@ -105,7 +105,7 @@ def keep_decision(
         raise ReplyError(f"{site} does not say how the plan stands there")
     if (said.plan, said.roster) != (proposal.plan_digest, proposal.roster_digest):
         raise ReplyError(f"{site} says how another plan stands")
-    said.verify(_roster(proposal).identity_of(site))
+    said.verify(roster_of(proposal).identity_of(site))
     values = {"plan": said.plan.hex(), "roster": said.roster.hex(), "site": site}
     with store.write() as connection:
         connection.execute(delete(decided).where(_about(proposal), decided.c.site == site))
@@ -157,7 +157,7 @@ class Proposer:
         kept = kept_decisions(self.store, proposal)
         if any(
             site not in kept or kept[site].state != State.APPROVED
-            for site in _roster(proposal).sites
+            for site in roster_of(proposal).sites
         ):
             self.ask(proposal)
 
@@ -171,7 +171,7 @@ class Proposer:
         """
         raw = encode_request(Propose(proposal))
         deadline = self.now() + timedelta(seconds=ROUND_SECONDS)
-        requests = dict.fromkeys(_roster(proposal).sites, raw)
+        requests = dict.fromkeys(roster_of(proposal).sites, raw)
         for site, reply in self.carrier.exchange(requests, deadline, self.stopped.is_set):
             try:
                 keep_decision(self.store, proposal, site, reply, self.now())
@@ -181,7 +181,8 @@ class Proposer:
                 log.warning("%s: %s", site, error)
 
 
-def _roster(proposal: Proposal) -> Roster:
+def roster_of(proposal: Proposal) -> Roster:
+    """Give the version of the roster under which a plan is proposed."""
     return Roster.from_bytes(proposal.rosters[-1].payload)
 
 

@@ -4,9 +4,10 @@ Reads the journal only, so that watching disturbs nothing and needs no daemon.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from coordinator.bundle.approvals import sentence
 from coordinator.journal import (
     Event,
     Journal,
@@ -17,6 +18,7 @@ from coordinator.journal import (
     all_runs,
 )
 from coordinator.members import Presence, kept_presence
+from coordinator.proposals import kept_approvals
 from coordinator.resume import JournalError
 from coordinator.store import Store
 from protocol.governance.roster import Member, Roster
@@ -40,7 +42,8 @@ class SiteStatus:
 
     `connected` is None where no carrier ever told of it, `since` when that last changed;
     `answered` is the last trip that it answered (0: its fresh key, None: nothing); `wrong`
-    counts replies that were no answer; `bytes_up` is what it sent, `bytes_down` what each is sent.
+    counts replies that were no answer; `bytes_up` is what it sent, `bytes_down` what each is sent;
+    `decision` says what its operators decided about the plan, as it answered last.
     """
 
     site: SiteId
@@ -53,6 +56,7 @@ class SiteStatus:
     bytes_down: int
     wrong: int
     last_word: str
+    decision: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,10 +94,13 @@ def run_status(store: Store, run_id: bytes) -> RunStatus:
     row, told = journal.row(), [event for _, event in journal.events()]
     down = sum(event.bytes for event in told if event.kind == "asked")
     there = kept_presence(store)
-    sites = tuple(
+    roster = _roster(journal)
+    said = {s.site: sentence(s) for s in kept_approvals(store, row.plan_digest, roster.digest)}
+    found = (
         _site(member, there.get(member.id), down, [e for e in told if e.site == member.id])
-        for member in _members(journal)
+        for member in roster.members
     )
+    sites = tuple(replace(one, decision=said.get(one.site, "")) for one in found)
     waiting: tuple[Waiting, ...] = ()
     if row.state in WAITING and row.asked is not None:
         have = journal.bodies(_AWAITED[row.state], row.trip)
@@ -116,11 +123,11 @@ def find_run(store: Store, text: str) -> bytes:
     return found[0]
 
 
-def _members(journal: Journal) -> tuple[Member, ...]:
+def _roster(journal: Journal) -> Roster:
     request = decode_request(journal.body(Kind.OPEN) or b"")
     if not isinstance(request, OpenRun):
         raise JournalError("the journal has no request that opened the run")
-    return Roster.from_bytes(request.rosters[-1].payload).members
+    return Roster.from_bytes(request.rosters[-1].payload)
 
 
 def _steps(journal: Journal, row: RunRow) -> tuple[str, ...]:

@@ -7,9 +7,13 @@ import typer
 
 from protocol.canonical import Json
 from protocol.errors import Exit, FederationError
+from protocol.governance.roster import Roster
+from protocol.ids import SiteId
 from protocol.plan.digest import canonical, plan_digest
 from protocol.plan.read import MAX_BYTES, plan_text, read_plan
 from protocol.plan.words import handle
+from protocol.requests import Decided
+from riskset.run_view import UNTOLD
 from riskset.terminal import Format, FormatOption, note, print_json, print_table
 
 
@@ -78,25 +82,34 @@ def decisions_on(
 ) -> None:
     """List what hospitals have decided about a plan, as they answered last."""
     from coordinator.config import read_config  # noqa: PLC0415
-    from coordinator.proposals import kept_decisions, kept_proposals  # noqa: PLC0415
+    from coordinator.proposals import kept_approvals, kept_proposals, roster_of  # noqa: PLC0415
     from coordinator.store import Store  # noqa: PLC0415
 
     with path.open("rb") as file:
         plan = read_plan(plan_text(file.read(MAX_BYTES + 1), str(path)), str(path))
     name = plan_digest(plan)
+    listed: list[dict[str, Json]] = []
     with Store(read_config(config).store) as store:
-        found = [
-            (proposal.roster_digest.hex(), one)
-            for proposal in kept_proposals(store)
-            if proposal.plan_digest == name
-            for one in kept_decisions(store, proposal).values()
-        ]
+        for roster in (roster_of(p) for p in kept_proposals(store) if p.plan_digest == name):
+            said = {one.site: one for one in kept_approvals(store, name, roster.digest)}
+            listed += [_told(roster, site, said.get(site)) for site in roster.sites]
     if output is Format.TEXT:
-        rows = [(one.site, one.state, f"{one.time:%Y-%m-%d %H:%M}", r[:8]) for r, one in found]
-        print_table(("Hospital", "state", "told", "roster"), rows)
+        rows = [(f"{one['version']}", f"{one['site']}", f"{one['decision']}") for one in listed]
+        print_table(("Roster", "hospital", "decision"), rows)
         return
-    listed: list[Json] = [
-        {"site": one.site, "state": one.state, "time": one.time.isoformat(), "roster": roster}
-        for roster, one in found
-    ]
-    print_json({"schema": "riskset:plan-decisions/1", "plan": name.hex(), "decisions": listed})
+    told: Json = [*listed]
+    print_json({"schema": "riskset:plan-decisions/1", "plan": name.hex(), "decisions": told})
+
+
+def _told(roster: Roster, site: SiteId, said: Decided | None) -> dict[str, Json]:
+    """Say what a hospital answered last about the plan under a roster."""
+    from coordinator.bundle.approvals import sentence  # noqa: PLC0415
+
+    return {
+        "version": roster.version,
+        "roster": roster.digest.hex(),
+        "site": site,
+        "state": said.state if said else None,
+        "decision": sentence(said) if said else UNTOLD,
+        "signed": [one.decode() for one in said.decisions] if said else [],
+    }

@@ -34,6 +34,7 @@ from riskset.run_view import (
     HEADER,
     RUNS_HEADER,
     as_json,
+    decision_lines,
     line,
     moved,
     row_json,
@@ -181,6 +182,7 @@ def status(
     else:
         typer.echo(line(found, utc_now()))
         print_table(HEADER, table_rows(found, utc_now()))
+    print_lines("Decisions", decision_lines(found))
 
 
 def _all(store: Store, output: Format) -> None:

@@ -94,6 +94,13 @@ def table_rows(status: RunStatus, now: datetime) -> list[tuple[str, ...]]:
     return [_row(site, now, waited=site.site in waiting) for site in status.sites]
 
 
+def decision_lines(status: RunStatus) -> list[str]:
+    """Say for each hospital what its operators decided about the plan, as it answered last."""
+    return [f"{site.site}: {site.decision or UNTOLD}" for site in status.sites]
+
+
+UNTOLD = "has not told yet"
+
 HEADER = ("Hospital", "connection", "answered", "now", "sent", "received")
 
 
@@ -189,6 +196,7 @@ def _site_json(site: SiteStatus) -> dict[str, Json]:
         "bytes_up": site.bytes_up,
         "bytes_down": site.bytes_down,
         "wrong": site.wrong,
+        "decision": site.decision,
     }
 
 

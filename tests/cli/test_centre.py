@@ -157,6 +157,20 @@ def test_a_run_is_started_looked_at_and_ended(in_force: Centre) -> None:
     assert (late.status, late.code) == (Exit.USAGE, "run-state")
 
 
+def test_what_hospitals_decide_is_listed_by_hospital(in_force: Centre, tmp_path: Path) -> None:
+    in_force.type("plan", "propose", PLAN, "--out", tmp_path / "proposal.json")
+    told = in_force.type("plan", "decisions", PLAN, "--format", "json").json["decisions"]
+    assert [(one["version"], one["site"]) for one in told] == [
+        (1, "basel"),
+        (1, "lyon"),
+        (1, "torino"),
+    ]
+    assert {(one["state"], one["decision"]) for one in told} == {(None, "has not told yet")}
+    assert "has not told yet" in in_force.type("plan", "decisions", PLAN).out
+    run = in_force.type("run", "start", PLAN, "--format", "json").json["run"][:8]
+    assert "lyon: has not told yet" in in_force.type("run", "status", run).out
+
+
 def test_the_journal_is_copied_and_never_overwritten(in_force: Centre, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     assert in_force.type("backup", copy, "--format", "json").json["file"] == str(copy)
