@@ -2,12 +2,13 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from protocol.errors import FederationError
 from site_node.commands import app
 from site_node.options import CONFIG, ConfigOption, Format, FormatOption, say
 
@@ -30,21 +31,24 @@ WordsOption = Annotated[
 ]
 CommentOption = Annotated[str, typer.Option("--comment", help="Goes with the decision.")]
 
-Reviewed = Callable[["Plan"], Sequence[str]]
-"""Names what of a plan needs a look before it is approved; each wants a comment."""
+CountsOption = Annotated[
+    bool, typer.Option("--counts", help="Show how many patients the smallest groups have.")
+]
 
 
-def small_groups(plan: "Plan") -> Sequence[str]:
-    """Name what is to be reviewed as far as the plan alone tells, without a look at patients."""
-    from protocol.disclosure import rules  # noqa: PLC0415
+def review_here(settings: "SiteConfig", plan: "Plan", *, counts: bool = False) -> tuple[str, ...]:
+    """Name what of a plan needs a look before it is approved, on this hospital's own rows too."""
+    from site_node.preview.review import of_plan, of_rows  # noqa: PLC0415
+    from site_node.preview_cli import own_cohort  # noqa: PLC0415
 
-    floor = rules(plan).difference_floor
-    found = []
-    if floor < 10:  # below what other profiles ask for
-        found.append(f"groups of {floor} to 9 patients may tell two released populations apart")
-    exact = [v.label for v in plan.variables if getattr(v, "quartiles", "") == "exact"]
-    found += [f"exact quartiles of {label}: values of single patients" for label in exact]
-    return found
+    try:
+        cohort, own = own_cohort(plan, settings)
+        found = of_rows(plan, cohort, os.urandom(32), own, counts=counts)
+    except (FederationError, OSError) as error:
+        # Whoever approves without a look has to say so.
+        first, *_ = str(error).splitlines() or [""]
+        found = (f"this hospital's rows could not be looked at: {first}",)
+    return (*of_plan(plan), *found)
 
 
 @app.command()
@@ -66,29 +70,43 @@ def operator(
 @app.command()
 def pending(
     file: Annotated[Path | None, typer.Argument(help="A proposal's file to take in first.")] = None,
+    counts: CountsOption = False,
     config: ConfigOption = CONFIG,
     output: FormatOption = Format.TEXT,
 ) -> None:
-    """List the plans that were proposed, and how each stands."""
+    """List the plans that were proposed, how each stands, and what of it needs a look."""
+    from protocol.governance.approval import State  # noqa: PLC0415
+
     settings, software = _settings(config)
     if file is not None:
         _take_file(settings, software, file)
     listed = _all(settings, software)
-    lines = [f"{w.words}  {w.plan.study.title}  {w.standing.state}" for w in listed]
-    told = {"schema": "riskset-site:pending/1", "plans": [_as_json(one) for one in listed]}
+    lines, plans = list[str](), list[dict[str, Any]]()
+    for one in listed:
+        lines.append(f"{one.words}  {one.plan.study.title}  {one.standing.state}")
+        waits = one.standing.state == State.PENDING
+        found = review_here(settings, one.plan, counts=counts) if waits else ()
+        lines += [f"  review: {item}" for item in found]
+        plans.append({**_as_json(one), "review": list(found)})
+    told = {"schema": "riskset-site:pending/1", "plans": plans}
     say(output, "\n".join(lines) or "0 decisions waiting", told)
 
 
 @app.command()
 def show(
-    plan: PlanArgument, config: ConfigOption = CONFIG, output: FormatOption = Format.TEXT
+    plan: PlanArgument,
+    counts: CountsOption = False,
+    config: ConfigOption = CONFIG,
+    output: FormatOption = Format.TEXT,
 ) -> None:
     """Show a plan that was proposed: what it says, what changed, what needs a look, who decided."""
     settings, software = _settings(config)
     about = _find(settings, software, plan)
     edited = _edits(about, _all(settings, software))
-    text = "\n".join(_shown(about, software, edited))
+    found = review_here(settings, about.plan, counts=counts)
+    text = "\n".join(_shown(about, software, edited, found))
     told = {**_as_json(about), "software": software.hex(), "changes": list(edited)}
+    told["review"] = list(found)
     say(output, text, {"schema": "riskset-site:show/1", **told})
 
 
@@ -211,9 +229,8 @@ def _decide(  # noqa: PLR0917 - one place for what four commands share
     terms: "Conditions | None",
     config: Path,
     output: Format,
-    reviewed: Reviewed = small_groups,
 ) -> None:
-    from protocol.governance.approval import NO_CONDITIONS  # noqa: PLC0415
+    from protocol.governance.approval import NO_CONDITIONS, Verdict  # noqa: PLC0415
     from site_node import deciding  # noqa: PLC0415
     from site_node.folder import StateFolder  # noqa: PLC0415
     from site_node.ledger import utc_now  # noqa: PLC0415
@@ -222,14 +239,16 @@ def _decide(  # noqa: PLR0917 - one place for what four commands share
     settings, software = _settings(config)
     about = _find(settings, software, plan)
     named, seed = deciding.read_operator(settings, *who)
+    # What is not approved needs no look at the rows.
+    review = review_here(settings, about.plan) if verdict is Verdict.APPROVE else ()
     wish = deciding.Wish(
         verdict=verdict,
         operator=named,
         seed=seed,
-        typed=words if words is not None else _typed(about, software, reviewed),
+        typed=words if words is not None else _typed(about, software, review),
         comment=comment,
         conditions=terms or NO_CONDITIONS,
-        due=bool(reviewed(about.plan)),
+        due=bool(review),
     )
     house = house_of(settings, StateFolder(settings.state), software)
     decision = deciding.decide(house, about, wish, utc_now())
@@ -240,21 +259,23 @@ def _decide(  # noqa: PLR0917 - one place for what four commands share
     say(output, text, {**told, "decision": decision.to_bytes().decode()})
 
 
-def _typed(about: "Waiting", software: bytes, reviewed: Reviewed) -> str:
+def _typed(about: "Waiting", software: bytes, review: Sequence[str]) -> str:
     """Show what is decided, and have its words typed; without a terminal nobody has."""
     from site_node.deciding import WordsError  # noqa: PLC0415
 
     if not sys.stdin.isatty():
         raise WordsError("there is no terminal to type the plan's words at", "give them by --words")
     typer.echo(f"{about.plan.study.title}\n{about.plan.study.purpose}", err=True)
-    for item in reviewed(about.plan):
+    for item in review:
         typer.echo(f"review: {item}", err=True)
     typer.echo(f"plan {about.words}, software {software.hex()[:16]}", err=True)
     typed: str = typer.prompt("Type the plan's three words", err=True)
     return typed
 
 
-def _shown(about: "Waiting", software: bytes, edited: Sequence[str]) -> list[str]:
+def _shown(
+    about: "Waiting", software: bytes, edited: Sequence[str], review: Sequence[str]
+) -> list[str]:
     from protocol.plan.explain import explain  # noqa: PLC0415
 
     proposal, lines = about.proposal, [f"{about.words}: {about.standing.state}"]
@@ -267,7 +288,7 @@ def _shown(about: "Waiting", software: bytes, edited: Sequence[str]) -> list[str
         lines += ["", section.title, *(f"  {sentence}" for sentence in section.sentences)]
         rows = section.table.rows if section.table else ()
         lines += [f"    {' | '.join(row)}" for row in rows]
-    lines += ["", "Review", *(f"  {item}" for item in small_groups(about.plan) or ["nothing"])]
+    lines += ["", "Review", *(f"  {item}" for item in review or ["nothing"])]
     if edited:
         lines += ["", "Changed since the plan that was decided on before", *edited]
     for one in about.standing.words:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from protocol.cohort import Cohort
     from protocol.disclosure_site import Tighter
     from protocol.plan.model import Plan
+    from site_node.config import SiteConfig
     from site_node.preview.items import Item
     from site_node.preview.rehearsal import Rehearsal
 
@@ -77,23 +78,50 @@ def preview(  # noqa: PLR0917 - typer names them all on the command line
     say(output, "\n\n".join(parts), _told(found, chosen))
 
 
+def own_cohort(study: "Plan", settings: "SiteConfig") -> "tuple[Cohort, Tighter]":
+    """Read the hospital's rows for a plan, from the files that its settings name for it.
+
+    Raises
+    ------
+    FederationError
+        If they do not fit the plan or the hospital's own limits.
+    OSError
+        If they cannot be read.
+    """
+    from protocol.plan.digest import plan_digest  # noqa: PLC0415
+
+    digest = plan_digest(study)
+    named = next((files for files in settings.plans if files.digest == digest), None)
+    extract = named.extract if named else settings.extract or Path("extract.csv")
+    mapping = named.mapping if named else settings.mapping
+    return _enrolled(study, extract, mapping, settings)
+
+
 def _cohort(
     study: "Plan", extract: Path | None, mapping: Path | None, config: Path
 ) -> "tuple[Cohort, Tighter]":
     """Read the hospital's rows and its own limits; without settings only the extract counts."""
+    from site_node.config import read_config  # noqa: PLC0415
+
+    settings = None
+    if extract is None or config.exists():
+        settings = read_config(config)
+        if extract is None:
+            extract, mapping = settings.extract or Path("extract.csv"), mapping or settings.mapping
+    return _enrolled(study, extract, mapping, settings)
+
+
+def _enrolled(
+    study: "Plan", extract: Path, mapping: Path | None, settings: "SiteConfig | None"
+) -> "tuple[Cohort, Tighter]":
     from protocol.cohort import enrol  # noqa: PLC0415
     from protocol.disclosure_site import Tighter, require_cohort, require_plan  # noqa: PLC0415
     from protocol.ids import site_id  # noqa: PLC0415
-    from site_node.config import read_config  # noqa: PLC0415
     from site_node.data.check import inspect_extract  # noqa: PLC0415
     from site_node.data.mapping import read_mapping  # noqa: PLC0415
 
-    own, site, settings = Tighter(), site_id("this-hospital"), None
-    if extract is None or config.exists():
-        settings = read_config(config)
-        own, site = settings.tighter, settings.site
-        if extract is None:
-            extract, mapping = settings.extract or Path("extract.csv"), mapping or settings.mapping
+    own = settings.tighter if settings else Tighter()
+    site = settings.site if settings else site_id("this-hospital")
     names = read_mapping(mapping, study) if mapping else None
     reading = inspect_extract(extract, study, names)
     if reading.problems:
