@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from site_node.folder import make_folder, state_folder, write_private
 from site_node.ledger import Ledger
 from site_node.options import Asked
 from site_node.setup import init
+from tests.riskset import folders
 
 SMALL = Path(__file__).parents[1] / "federation" / "small.toml"
 assert site_node.approval_cli  # whose commands are the node's
@@ -134,6 +136,29 @@ def test_a_comment_is_due_where_something_is_to_be_reviewed(proposed: Place) -> 
         "you cannot approve this until you add a comment",
     )
     assert states(proposed) == ["pending"]
+
+
+def test_small_groups_of_the_hospitals_own_rows_are_reviewed(proposed: Place) -> None:
+    (plan,) = proposed.ask("pending")["plans"]
+    assert any("could not be looked at" in item for item in plan["review"])
+    extract = read_config(proposed.site).extract
+    assert extract is not None
+    extract.write_text(folders.extract(0, 40), encoding="utf-8")
+    text = folders.SMALL.read_text(encoding="utf-8")
+    proposed.ask("pending", proposed.propose(text, "of-these-rows"))
+    *_, plan = proposed.ask("pending")["plans"]
+    shown = proposed.ask("show", plan["plan"])
+    assert shown["review"] == plan["review"]
+    small = [item for item in plan["review"] if "review, smallest group fewer than 10" in item]
+    assert small
+    assert not any("could not be looked at" in item for item in plan["review"])
+    counted = proposed.ask("show", plan["plan"], "--counts")["review"]
+    exact = [item for item in counted if re.search(r"smallest group \d$", item)]
+    assert len(exact) == len(small)
+    assert "smallest group fewer" not in "".join(counted)
+    assert proposed.decide("approve", ok=False).code == "comment-due"
+    assert proposed.decide("refuse")["state"] == "refused"  # what is refused needs no look
+    assert proposed.ask("pending")["plans"][-1]["review"] == []
 
 
 def test_an_edit_needs_a_new_approval_and_is_shown_in_words(proposed: Place) -> None:
