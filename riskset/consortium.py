@@ -291,15 +291,16 @@ def _centre(config: CoordinatorConfig, publish: Callable[[Played], None]) -> Ite
             ports.put(None)
 
     daemon = Thread(target=serve, name="riskset-centre")
-    daemon.start()
     try:
+        daemon.start()
         port = ports.get()
         if port is None:
             raise ConsortiumError(f"the coordinator did not start: {faults[0] if faults else ''}")
         yield port
     finally:
         stopped.set()
-        daemon.join()
+        if daemon.ident is not None:  # an interrupt may come before the thread does
+            daemon.join()
 
 
 @contextmanager
