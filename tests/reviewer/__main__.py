@@ -78,6 +78,8 @@ FLOWS: dict[str, Flow] = {
     "StepResult": _both(DOWN, "journal, ledgers, bundle"),
     "Result": _both(DOWN, "journal, ledgers, bundle"),
     "Done": _both(UP, "journal, ledger"),
+    "Propose": _both(DOWN, "journal, ledger"),
+    "Decided": _both(UP, "journal, ledger, bundle"),
     "Refusal": Flow(UP, "coordinator; the reason stays at the hospital", "journal, ledger"),
 }
 

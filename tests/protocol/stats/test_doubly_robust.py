@@ -21,7 +21,7 @@ def test_by_hand() -> None:
         4, psi0.sum(), psi1.sum(), (psi0**2).sum(), (psi1**2).sum(), (psi0 * psi1).sum()
     )
     found = augmented_risks(sums)
-    assert (found.comparator, found.treated) == (pytest.approx(5 / 12), pytest.approx(1 / 2))
+    assert (found.comparator, found.treated) == pytest.approx((5 / 12, 1 / 2))
     d = psi1 - psi0
     error = math.sqrt(float(((d - d.mean()) ** 2).sum()) / 16)
     assert found.difference.estimate == pytest.approx(1 / 12)

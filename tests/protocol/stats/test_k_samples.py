@@ -40,11 +40,11 @@ def test_by_hand() -> None:
     # The first two: inverse of [[2/9, -1/9], [-1/9, 17/36]] is 108/10 [[17/36, 1/9], [1/9, 2/9]].
     a, b = 2 / 3, 1 / 6
     statistic = 10.8 * (a * a * 17 / 36 + 2 * a * b / 9 + b * b * 2 / 9)
-    assert (found.test.statistic, found.test.df) == (pytest.approx(statistic), 2)
+    assert (found.test.statistic, found.test.df) == pytest.approx((statistic, 2))
     # Scores 1, 2, 3: s'(O - E) = -3/2; s'Vs is the sum over pairs of -V_gh (s_g - s_h)^2.
     spread = 1 / 9 + 4 / 9 + 13 / 36
     trend = found.trend(np.array([1.0, 2.0, 3.0]))
-    assert (trend.statistic, trend.df) == (pytest.approx(2.25 / spread), 1)
+    assert (trend.statistic, trend.df) == pytest.approx((2.25 / spread, 1))
 
 
 def test_as_r_has_it() -> None:

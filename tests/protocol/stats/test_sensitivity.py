@@ -33,7 +33,7 @@ def test_limits_have_to_hold_the_estimate() -> None:
 def test_other_lotteries_by_hand() -> None:
     # Scores 1 and -2 at information 10 move b = 0.5 to 0.6 and 0.3; their mean is 0.4667.
     found = lottery_spread(0.5, 10.0, (1.0, -2.0))
-    assert (found.lotteries, found.low, found.high) == (3, pytest.approx(0.3), pytest.approx(0.6))
+    assert (found.lotteries, found.low, found.high) == pytest.approx((3, 0.3, 0.6))
     assert found.std_dev == pytest.approx(
         math.sqrt((0.0333**2 + 0.1333**2 + 0.1667**2) / 2), rel=1e-3
     )
