@@ -11,7 +11,7 @@ demo: $(READY)
 	$(BIN)/riskset demo --out $(OUT)
 
 test: $(READY) check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 4 --dist loadfile
 
 check: $(READY)
 	$(BIN)/ruff format --check .
