@@ -53,7 +53,6 @@ METHODS: Mapping[str, str] = {
     "stacked-squares": "errors with the score estimated",
     "hazard": "imputation",
     "cross-products": "imputation",
-    "outcome-count": "imputation",
     "completed-balance": "imputation",
 }
 """The method of each step, by its kind; outcome tables are told by population."""

@@ -6,20 +6,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from site_node.commands import app
 from site_node.options import CONFIG, ConfigOption, Format, FormatOption, say
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-app = typer.Typer(
+audit = typer.Typer(
     name="audit",
     help="Prove what left this hospital: walk the ledger, or write it out.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(audit)
 
 
-@app.command()
+@audit.command()
 def verify(config: ConfigOption = CONFIG, output: FormatOption = Format.TEXT) -> None:
     """Walk all lines of the ledger; names the first that is not as it was written."""
     from site_node.config import read_config  # noqa: PLC0415
@@ -35,7 +37,7 @@ def verify(config: ConfigOption = CONFIG, output: FormatOption = Format.TEXT) ->
     say(output, text, told)
 
 
-@app.command()
+@audit.command()
 def export(
     form: Annotated[str, typer.Option("--as", help="jsonl, csv or html.")] = "jsonl",
     since: Annotated[

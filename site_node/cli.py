@@ -18,15 +18,14 @@ def main() -> None:
 def _run() -> None:
     # Only now: these import `protocol`, which might have been a foreign package.
     import site_node.approval_cli  # noqa: PLC0415 - adds its commands
+    import site_node.audit_cli  # noqa: PLC0415 - adds its commands
     import site_node.node_cli  # noqa: PLC0415 - adds its commands
     import site_node.preview_cli  # noqa: F401, PLC0415 - adds its command
     from protocol.errors import FederationError  # noqa: PLC0415
-    from site_node.audit_cli import app as audit  # noqa: PLC0415
     from site_node.commands import app  # noqa: PLC0415
     from site_node.options import Asked, Format  # noqa: PLC0415
     from site_node.terminal import error_json, error_text, explained  # noqa: PLC0415
 
-    app.add_typer(audit)
     asked = Asked()
     try:
         app(prog_name="riskset-site", obj=asked)

@@ -98,7 +98,8 @@ def barnard_rubin(within: float, between: float, m: int, complete_df: float = ma
     share = ratio(extra, within + extra)
     if math.isnan(share):
         return math.nan
-    old = (m - 1) / share**2 if share > 0 else math.inf
+    square = share**2  # of a share that is all but none it is nothing
+    old = (m - 1) / square if square > 0 else math.inf
     if math.isinf(complete_df):
         return old
     observed = (complete_df + 1) / (complete_df + 3) * complete_df * (1 - share)
