@@ -20,7 +20,13 @@ from threading import Condition, Thread
 COMMANDS = ("riskset", "riskset-site")
 PATIENCE_SECONDS = 120.0
 ROWS, COLUMNS = 50, 120
-ENVIRONMENT = {"NO_COLOR": "1", "TERM": "xterm"}
+# The size too: whoever runs tests side by side has one in its environment.
+ENVIRONMENT = {
+    "NO_COLOR": "1",
+    "TERM": "xterm",
+    "COLUMNS": str(COLUMNS),
+    "LINES": str(ROWS),
+}
 _LOADED = [
     "coordinator.publish",
     "protocol.forecast",
