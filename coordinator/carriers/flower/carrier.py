@@ -235,13 +235,15 @@ class FlowerCarrier:
             shown = [(node.node_id, node.last_activated_at) for node in grid.get_nodes()]
         ended = self._nodes.seen(shown)
         self._board.unsend(t.number for t in self._board.open() if t.site in ended)
-        there = {node for node, _ in shown}
-        self._sent = {name: sent for name, sent in self._sent.items() if sent.node in there}
+        self._sent = {name: sent for name, sent in self._sent.items() if self._awaited(sent)}
         offers = []
         for node in self._nodes.strangers():
             fresh, parcel = self._nodes.offer(node)
             offers.append((_Sent(node, fresh), _message(node, parcel, OFFER_SECONDS)))
         self._push(grid, offers)
+
+    def _awaited(self, sent: _Sent) -> bool:
+        return self._nodes.can_answer(sent.node, sent.line, sent.fresh)
 
     def _send(self, grid: Grid) -> int:
         """Send what can be sent; says how many."""

@@ -36,7 +36,7 @@ class Line:
 @dataclass
 class _Node:
     activated: str
-    offered: bool = False
+    offered: bytes = b""
     silence: float = FIRST_SILENCE_SECONDS
     again_at: float = 0.0
 
@@ -80,6 +80,13 @@ class Nodes:
             self._nodes.setdefault(node, _Node(activated))
         return frozenset(line.site for line in ended)
 
+    def can_answer(self, node: int, line: Line | None, fresh: bytes) -> bool:
+        """Tell whether an answer can still come: the session, or the offer, stands."""
+        kept = self._nodes.get(node)
+        if kept is None or line is None:
+            return kept is not None and kept.offered == fresh
+        return self._lines.get(line.site) is line
+
     def strangers(self) -> list[int]:
         """List the nodes that are to be offered a session now."""
         now, known = monotonic(), {line.node for line in self._lines.values()}
@@ -91,14 +98,13 @@ class Nodes:
 
     def offer(self, node: int) -> tuple[bytes, Parcel]:
         """Make an offer to a node; gives the seed that its answer is read with."""
-        self._nodes[node].offered = True
-        fresh = secrets.token_bytes(32)
+        self._nodes[node].offered = fresh = secrets.token_bytes(32)
         return fresh, pack_offer(offer(self._seed, fresh))
 
     def refused(self, node: int) -> None:
         """Leave a node alone for a while that did not take an offer."""
         if kept := self._nodes.get(node):
-            kept.offered, kept.again_at = False, monotonic() + kept.silence
+            kept.offered, kept.again_at = b"", monotonic() + kept.silence
             kept.silence = min(2 * kept.silence, MOST_SILENCE_SECONDS)
 
     def accepted(self, node: int, fresh: bytes, parcel: Parcel) -> SiteId | None:
@@ -130,7 +136,7 @@ class Nodes:
             del self._lines[line.site]
             self._hooks.presence(Presence(line.site, False, _peer(line.node), "", why))
         if kept := self._nodes.get(line.node):
-            kept.offered, kept.again_at = False, 0.0
+            kept.offered, kept.again_at = b"", 0.0
 
     def forget(self) -> None:
         """Forget all nodes: another SuperLink may number them anew. Offers begin again."""
@@ -141,7 +147,7 @@ class Nodes:
     def forget_offers(self) -> None:
         """Make offers again that were not answered."""
         for kept in self._nodes.values():
-            kept.offered = False
+            kept.offered = b""
 
     def alarm(self, why: Denial, node: int, site: str = "") -> None:
         """Tell a person of a node that is not what it should be."""
