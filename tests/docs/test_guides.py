@@ -3,9 +3,7 @@
 import re
 import shlex
 import shutil
-import socket
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 from riskset.synthetic import frozen
 from tests.docs.pages import INTERRUPT, PROMPTS, ROOT, Memory, Typed, sections
 from tests.docs.terminal import COMMANDS, Screen, shell
+from tests.ports import free_port
 
 DOCS = ROOT / "docs"
 CENTRE, HOSPITAL = sections(DOCS / "coordinator.md"), sections(DOCS / "hospital.md")
@@ -181,13 +180,6 @@ def as_hospital(site: str, commands: tuple[Typed, ...]) -> tuple[Typed, ...]:
         Typed(command.place, swapped(command.line), tuple(map(swapped, command.shown)))
         for command in commands
     )
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="module")

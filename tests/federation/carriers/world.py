@@ -22,6 +22,7 @@ from site_node.doctor.handshake import Trust
 from site_node.doctor.lookup import Endpoint
 from site_node.doctor.way import Way
 from site_node.points import Point
+from tests.ports import HOST, free_port
 
 T = TypeVar("T")
 
@@ -124,9 +125,9 @@ def port(number: int = 0, **settings: Any) -> Iterator[Port]:
     hooks: dict[str, Any] = {"identity": key_of, "presence": presence, "alarm": alarms}
     hooks |= settings.pop("hooks", {})
     own = settings.pop("tls", None) or tls()
-    listen = f"127.0.0.1:{number}"
+    listen = f"{HOST}:{number or free_port()}"
     server = GrpcServer(listen, own, OFFICE, Hooks(**hooks), software="1.0", **settings)
-    where = Endpoint("127.0.0.1", server.start())
+    where = Endpoint(HOST, server.start())
     try:
         yield Port(server, where, presence, alarms)
     finally:

@@ -7,9 +7,7 @@ roster, and with them the coin and all results, are the same in each.
 import json
 import os
 import shutil
-import socket
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -45,8 +43,8 @@ from site_node.deciding import add_operator, approve
 from site_node.folder import StateFolder, write_private
 from site_node.setup import Identity, add_table, init, set_address
 from tests.federation.cohorts import clinics
+from tests.ports import HOST, free_port
 
-HOST = "127.0.0.1"
 PLAN = "plan.toml"
 OPERATOR = "Dr Martin"
 SOFTWARE = bytes(31) + b"1"
@@ -55,7 +53,6 @@ SMALL = Path(__file__).parents[1] / "small.toml"
 LONG = ("[propensity", "[[propensity", "[[designs", "[[populations", "[[subgroups")
 """Tables of the small plan that make for many trips."""
 
-_PORTS = count(20_000 + os.getpid() % 10_000)
 _RUNS = count(1)
 
 
@@ -208,18 +205,6 @@ def totals(played: Played) -> list[list[Any]]:
         for answer in played.record.answers
         if answer.opened is not None
     ]
-
-
-def free_port() -> int:
-    """Find a port that no system gives to those who dial: it may be free for a while."""
-    for port in _PORTS:
-        with closing(socket.socket()) as trial:
-            try:
-                trial.bind((HOST, port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError
 
 
 def replace_text(path: Path, before: str, after: str) -> None:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from threading import Event
+from threading import Event, get_ident
 from typing import Any
 from unittest.mock import patch
 
@@ -54,7 +54,8 @@ class Death:
             if self.passed == self.visit:
                 if self.mark is not None:
                     self.mark.touch()
-                os.kill(os.getpid(), self.how)
+                # Sent to this thread, so that it goes no further; another might take it late.
+                signal.pthread_kill(get_ident(), self.how)
 
 
 LIVE = Death()

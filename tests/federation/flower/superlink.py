@@ -16,6 +16,7 @@ from protocol.canonical import digest
 from site_node.carriers.flower.link import SuperLink as FromSite
 from site_node.carriers.flower.link import new_key, public_of
 from tests.federation.carriers.world import authority, tls
+from tests.ports import free_port
 
 SECRET = digest("tests", "superexec").hex().encode()
 START_SECONDS = 60.0
@@ -110,12 +111,6 @@ def register(superlink: Running, public: bytes) -> int:
 
     with ControlHttpClient.from_server_address(superlink.address, False, CA, []) as control:
         return int(control.RegisterNode(RegisterNodeRequest(public_key=public)).node_id)
-
-
-def free_port() -> int:
-    with socket.socket() as some:
-        some.bind(("127.0.0.1", 0))
-        return int(some.getsockname()[1])
 
 
 @contextmanager

@@ -15,8 +15,9 @@ import httpx
 import pytest
 
 from tests.federation.carriers.world import SITES, never, soon, tls
-from tests.federation.flower.superlink import CA, Running, command, free_port
+from tests.federation.flower.superlink import CA, Running, command
 from tests.federation.flower.world import node, office
+from tests.ports import free_port
 
 DEPLOY = Path(__file__).parents[3] / "deploy" / "flower"
 PROTOBUF = {"content-type": "application/protobuf"}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-HOST = "127.0.0.1"
+from tests.ports import HOST
 
 
 @dataclass(eq=False)

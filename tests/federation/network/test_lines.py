@@ -31,10 +31,11 @@ from site_node.ledger import Kind
 from site_node.points import Point
 from site_node.setup import set_address
 from tests.federation.crash.cluster import Cluster, cluster, running
-from tests.federation.crash.ground import HOST, Ground, copied
+from tests.federation.crash.ground import Ground, copied
 from tests.federation.crash.invariants import require_sound
 from tests.federation.crash.lives import Death, rows
 from tests.federation.network.lines import Line, line
+from tests.ports import HOST
 
 Lines = dict[SiteId, Line]
 THIRD = 3

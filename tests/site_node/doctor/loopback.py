@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from site_node.doctor.lookup import Endpoint
+from tests.ports import HOST, free_port
 
 Handler = Callable[[socket.socket], None]
 
@@ -66,8 +67,7 @@ def full_server() -> Iterator[Endpoint]:
 
 
 def closed_port() -> Endpoint:
-    with socket.create_server(("127.0.0.1", 0)) as once:
-        return Endpoint("127.0.0.1", once.getsockname()[1])
+    return Endpoint(HOST, free_port())
 
 
 def silent(connection: socket.socket) -> None:
