@@ -12,7 +12,9 @@ from benchmarks.pooled import Compared
 from benchmarks.report import Row, Section
 from benchmarks.seed import seed_cohorts, seed_play
 from protocol.results import results
-from protocol.results.model import BinaryResult, CurvePoints, Results, SurvivalResult
+from protocol.results.model import Results
+from protocol.results.values.binary import BinaryResult
+from protocol.results.values.survival import CurvePoints, SurvivalResult
 from riskset.synthetic import frozen
 
 CLOSE = 1e-9

@@ -1,7 +1,7 @@
 """Writes results as files and reads them back: `results.json`, tidy tables, all of them or none.
 
-The JSON Schema of `results.json` follows from the dataclasses of `protocol.results.model` and
-lies in `coordinator/report`. Tables are laid out in `coordinator.report.tidy`.
+The JSON Schema of `results.json` follows from the dataclasses of `protocol.results.model` and its
+`values`, and lies in `coordinator/report`. Tables are laid out in `coordinator.report.tidy`.
 """
 
 import csv

@@ -21,7 +21,9 @@ from protocol.ids import site_id
 from protocol.plan.model import Plan
 from protocol.plan.read import read_plan
 from protocol.results import Results
-from protocol.results.model import BinaryResult, PopulationCard, SurvivalResult
+from protocol.results.values.binary import BinaryResult
+from protocol.results.values.propensity import PopulationCard
+from protocol.results.values.survival import SurvivalResult
 from riskset.consortium import assemble, running
 from riskset.plans import read_builtin
 from riskset.progress import Progress

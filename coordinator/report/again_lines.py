@@ -3,14 +3,11 @@
 from collections.abc import Iterator
 
 from coordinator.report.lines import BOTH, Line, line_of
-from protocol.results.model import (
-    DoublyRobust,
-    GridEstimates,
-    LevelComparison,
-    Results,
-    Test,
-    TimeGrids,
-)
+from protocol.results.model import Results
+from protocol.results.values.binary import DoublyRobust
+from protocol.results.values.estimates import Test
+from protocol.results.values.sensitivity import GridEstimates, TimeGrids
+from protocol.results.values.strata import LevelComparison
 
 Again = TimeGrids | LevelComparison | DoublyRobust
 

@@ -4,15 +4,11 @@ import math
 from collections.abc import Iterator
 
 from coordinator.report.lines import BOTH, Line, line_of, ratio_line
-from protocol.results.model import (
-    AdjustedResult,
-    BinaryResult,
-    CommonOdds,
-    HospitalAgreement,
-    Pair,
-    ScoreStratification,
-    StratifiedSurvival,
-)
+from protocol.results.values.binary import BinaryResult
+from protocol.results.values.estimates import Pair
+from protocol.results.values.sensitivity import HospitalAgreement
+from protocol.results.values.strata import CommonOdds, ScoreStratification, StratifiedSurvival
+from protocol.results.values.survival import AdjustedResult
 
 
 def agreement_lines(found: HospitalAgreement) -> Iterator[Line]:

@@ -6,16 +6,12 @@ looked at. That choice is the plan's, made before any outcome was seen.
 """
 
 from coordinator.report.wording import p_phrase
-from protocol.results.model import (
-    BinaryResult,
-    CompetingResult,
-    HazardRatio,
-    LogRankTest,
-    Pair,
-    PopulationCard,
-    Results,
-    SurvivalResult,
-)
+from protocol.results.model import Results
+from protocol.results.values.binary import BinaryResult
+from protocol.results.values.causes import CompetingResult
+from protocol.results.values.estimates import HazardRatio, LogRankTest, Pair
+from protocol.results.values.propensity import PopulationCard
+from protocol.results.values.survival import SurvivalResult
 
 UNADJUSTED = ("all", "complete")
 """Names of the populations that hold every patient."""

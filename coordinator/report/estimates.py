@@ -15,14 +15,11 @@ from coordinator.report.agreement_lines import (
 from coordinator.report.choice import effective, weighs
 from coordinator.report.lines import BOTH, Line, line_of, ratio_line
 from coordinator.report.pair_lines import more_lines
-from protocol.results.model import (
-    BinaryResult,
-    CauseResult,
-    DoublyRobust,
-    Pair,
-    Results,
-    SurvivalResult,
-)
+from protocol.results.model import Results
+from protocol.results.values.binary import BinaryResult, DoublyRobust
+from protocol.results.values.causes import CauseResult
+from protocol.results.values.estimates import Pair
+from protocol.results.values.survival import SurvivalResult
 
 Cell = str | float | int | None
 

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from protocol.results.model import Estimate, HazardRatio
+from protocol.results.values.estimates import Estimate, HazardRatio
 
 BOTH = "treated - comparator"
 

@@ -3,13 +3,11 @@
 from collections.abc import Iterator
 
 from coordinator.report.lines import BOTH, Line, ratio_line
-from protocol.results.model import (
-    Interaction,
-    LotteryResult,
-    PairsResult,
-    Results,
-    Test,
-)
+from protocol.results.model import Results
+from protocol.results.values.estimates import Test
+from protocol.results.values.pairs import PairsResult
+from protocol.results.values.sensitivity import LotteryResult
+from protocol.results.values.strata import Interaction
 
 
 def more_lines(

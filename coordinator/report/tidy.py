@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from coordinator.report.estimates import Cell, Table, estimates
-from protocol.results.model import CurvePoints, IncidenceCurvePoints, Pair, Results
+from protocol.results.model import Results
+from protocol.results.values.causes import IncidenceCurvePoints
+from protocol.results.values.estimates import Pair
+from protocol.results.values.survival import CurvePoints
 
 T = TypeVar("T")
 

@@ -10,8 +10,9 @@ from protocol.plan.columns import (
 )
 from protocol.plan.model import Binary, Category, Number, levels
 from protocol.results.comparisons import arm_tests
-from protocol.results.model import BalanceRow, Pair, Summary, TableOne, TableRow, Test
 from protocol.results.quartiles import Quartiles
+from protocol.results.values.estimates import Pair, Test
+from protocol.results.values.patients import BalanceRow, Summary, TableOne, TableRow
 from protocol.stats.distributions import ChiSquare
 from protocol.stats.moments import (
     Convention,

@@ -7,7 +7,8 @@ from typing import TypedDict
 from protocol.plan.model import BinaryOutcome
 from protocol.question import Record
 from protocol.results.balance import test
-from protocol.results.model import BinaryResult, Estimate, Pair, RiskInterval, Test
+from protocol.results.values.binary import BinaryResult, RiskInterval
+from protocol.results.values.estimates import Estimate, Pair, Test
 from protocol.stats.distributions import ratio
 from protocol.stats.risk_intervals import RISK_METHODS, agresti_caffo, newcombe, woolf
 from protocol.stats.tables import RiskEstimate, TwoByTwo, two_by_two

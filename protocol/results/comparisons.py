@@ -11,7 +11,7 @@ import numpy as np
 
 from protocol.plan.columns import model_columns, number_column
 from protocol.plan.model import Binary, Category, Number, Plan, levels
-from protocol.results.model import ArmTest
+from protocol.results.values.patients import ArmTest
 from protocol.stats.fisher import fisher_rx2
 from protocol.stats.location import TTest, mann_whitney, student, welch
 from protocol.stats.rank_tests import kruskal_wallis

@@ -8,16 +8,14 @@ from numpy.typing import NDArray
 from protocol.plan.model import TimeToEvent
 from protocol.question import Record
 from protocol.results.balance import test
-from protocol.results.model import (
+from protocol.results.survival import NAN, hazard_ratio_of
+from protocol.results.values.causes import (
     CauseResult,
     CompetingResult,
-    HazardRatio,
     IncidenceCurvePoints,
     IncidencePoint,
-    Pair,
-    Test,
 )
-from protocol.results.survival import NAN, hazard_ratio_of
+from protocol.results.values.estimates import HazardRatio, Pair, Test
 from protocol.stats.competing import CauseTable
 from protocol.stats.cox import NotEstimable, fit
 from protocol.stats.cumulative_incidence import (

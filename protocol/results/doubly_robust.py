@@ -6,8 +6,9 @@ from protocol.parts.doubly_robust import no_model
 from protocol.parts.propensity import Scores
 from protocol.plan.model import BinaryOutcome
 from protocol.question import Record
-from protocol.results.model import DoublyRobust, Estimate, Pair
 from protocol.results.survival import NAN
+from protocol.results.values.binary import DoublyRobust
+from protocol.results.values.estimates import Estimate, Pair
 from protocol.run import Played
 from protocol.stats.doubly_robust import AugmentedSums, augmented_risks
 from protocol.stats.tables import RiskEstimate

@@ -18,30 +18,24 @@ from protocol.results.doubly_robust import doubly_robust
 from protocol.results.imputed import imputation
 from protocol.results.interactions import interactions
 from protocol.results.levels import level_comparisons
-from protocol.results.model import (
-    SCHEMA,
-    Coefficient,
-    DroppedColumn,
-    Exclusion,
-    Flow,
-    Histogram,
-    Leaving,
-    LeftOut,
-    MatchedDesign,
-    Missing,
-    Pair,
-    PopulationCard,
-    Propensity,
-    Results,
-    StudyCard,
-    Test,
-)
+from protocol.results.model import SCHEMA, Leaving, Results, StudyCard
 from protocol.results.pairs import lotteries, pairs
 from protocol.results.quartiles import exact_quartiles
 from protocol.results.sensitivity import adjusted, agreement, odds_by_hospital
 from protocol.results.strata import stratification
 from protocol.results.survival import survival_result
 from protocol.results.time_grids import time_grids
+from protocol.results.values.estimates import Pair, Test
+from protocol.results.values.patients import Exclusion, Flow, Missing
+from protocol.results.values.propensity import (
+    Coefficient,
+    DroppedColumn,
+    Histogram,
+    LeftOut,
+    MatchedDesign,
+    PopulationCard,
+    Propensity,
+)
 from protocol.run import Asked, Played
 from protocol.stats.distributions import normal_quantile, ratio, two_sided
 from protocol.stats.heterogeneity import treated_as_predicted

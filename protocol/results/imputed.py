@@ -8,14 +8,10 @@ from protocol.parts.imputation import Imputed
 from protocol.plan.columns import Column, balance_columns
 from protocol.plan.model import BinaryOutcome, TimeToEvent
 from protocol.question import Record
-from protocol.results.model import (
-    Imputation,
-    ImputedBalance,
-    ImputedEstimate,
-    Pair,
-    SurvivalResult,
-)
 from protocol.results.survival import survival_result
+from protocol.results.values.estimates import Pair
+from protocol.results.values.sensitivity import Imputation, ImputedBalance, ImputedEstimate
+from protocol.results.values.survival import SurvivalResult
 from protocol.run import Played
 from protocol.stats.distributions import normal_quantile
 from protocol.stats.moments import smd, standardiser

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from protocol.plan.model import TimeToEvent
 from protocol.results.balance import test
-from protocol.results.model import Interaction
+from protocol.results.values.strata import Interaction
 from protocol.run import Played
 from protocol.stats.cox import NotEstimable
 from protocol.stats.interaction import interaction, spread_of_levels

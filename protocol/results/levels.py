@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from protocol.plan.model import Plan, Subgroup, TimeToEvent, levels
 from protocol.question import Record
 from protocol.results.balance import test
-from protocol.results.model import LevelComparison
+from protocol.results.values.strata import LevelComparison
 from protocol.run import Played
 from protocol.stats.k_samples import KLogRank, k_log_rank
 from protocol.steps.risk_table import Events, Level

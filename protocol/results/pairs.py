@@ -7,14 +7,10 @@ from protocol.parts.matching import LocalMatch, PooledMatch
 from protocol.plan.model import TimeToEvent
 from protocol.question import Record
 from protocol.results.balance import test
-from protocol.results.model import (
-    DiscordantPairs,
-    HazardRatio,
-    HiddenBias,
-    LotteryResult,
-    PairsResult,
-)
 from protocol.results.survival import hazard_ratio_of, log_rank_test
+from protocol.results.values.estimates import HazardRatio
+from protocol.results.values.pairs import DiscordantPairs, HiddenBias, PairsResult
+from protocol.results.values.sensitivity import LotteryResult
 from protocol.run import Played
 from protocol.stats.cox import NotEstimable, fit
 from protocol.stats.distributions import ratio

@@ -8,17 +8,11 @@ from protocol.parts.adjusted import finished
 from protocol.plan.model import BinaryOutcome, Plan, TimeToEvent
 from protocol.question import Record
 from protocol.results.balance import test
-from protocol.results.model import (
-    AdjustedResult,
-    AdjustedTerm,
-    CommonOdds,
-    Estimate,
-    HazardRatio,
-    HospitalAgreement,
-    LeftOutLimits,
-    Pair,
-)
 from protocol.results.survival import hazard_ratio_of
+from protocol.results.values.estimates import Estimate, HazardRatio, Pair
+from protocol.results.values.sensitivity import HospitalAgreement, LeftOutLimits
+from protocol.results.values.strata import CommonOdds
+from protocol.results.values.survival import AdjustedResult, AdjustedTerm
 from protocol.run import Played
 from protocol.stats.adjusted import AdjustedFit
 from protocol.stats.distributions import ChiSquare

@@ -11,20 +11,18 @@ from protocol.plan.columns import balance_columns
 from protocol.plan.model import BinaryOutcome, TimeToEvent
 from protocol.question import Record
 from protocol.results.balance import test
-from protocol.results.model import (
+from protocol.results.sensitivity import Within, common_odds
+from protocol.results.survival import hazard_ratio_of, log_rank_test
+from protocol.results.values.estimates import HazardRatio, Limits, Pair
+from protocol.results.values.strata import (
     CommonOdds,
     GrayTest,
-    HazardRatio,
-    LandmarkPoint,
-    Limits,
-    Pair,
     ScoreStratification,
     ScoreStratum,
     StratifiedSurvival,
     StratumBalance,
 )
-from protocol.results.sensitivity import Within, common_odds
-from protocol.results.survival import hazard_ratio_of, log_rank_test
+from protocol.results.values.survival import LandmarkPoint
 from protocol.run import Played
 from protocol.stats import km
 from protocol.stats.competing import CauseTable

@@ -10,21 +10,16 @@ from protocol.grid import Grid
 from protocol.plan.model import TimeToEvent
 from protocol.question import Record
 from protocol.results.balance import test
-from protocol.results.model import (
+from protocol.results.values.estimates import Estimate, HazardRatio, Limits, LogRankTest, Pair, Test
+from protocol.results.values.survival import (
     Confounding,
     CurvePoints,
-    Estimate,
-    HazardRatio,
     LandmarkContrast,
     LandmarkPoint,
-    Limits,
-    LogRankTest,
     MeanTime,
-    Pair,
     ProportionalHazards,
     QuantilePoint,
     SurvivalResult,
-    Test,
 )
 from protocol.stats import km
 from protocol.stats.cox import (

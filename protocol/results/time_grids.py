@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from protocol.grid import MONTHS, Grid, grid
 from protocol.plan.model import Plan, Time, TimeToEvent
 from protocol.results.balance import test
-from protocol.results.model import Estimate, GridEstimates, HazardRatio, Pair, Test, TimeGrids
 from protocol.results.survival import NAN, hazard_ratio_of
+from protocol.results.values.estimates import Estimate, HazardRatio, Pair, Test
+from protocol.results.values.sensitivity import GridEstimates, TimeGrids
 from protocol.run import Played
 from protocol.stats import km
 from protocol.stats.cox import NotEstimable, Ties, fit

@@ -8,46 +8,42 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from protocol.results.model import (
-    SCHEMA,
-    ArmTest,
-    BalanceRow,
-    BinaryResult,
+from protocol.results.model import SCHEMA, Leaving, Results, StudyCard
+from protocol.results.values.binary import BinaryResult
+from protocol.results.values.causes import (
     CauseResult,
-    Coefficient,
     CompetingResult,
-    Confounding,
-    CurvePoints,
-    Estimate,
-    Exclusion,
-    Flow,
-    HazardRatio,
-    Histogram,
-    Imputation,
-    ImputedBalance,
-    ImputedEstimate,
     IncidenceCurvePoints,
     IncidencePoint,
-    LandmarkContrast,
-    LandmarkPoint,
-    Leaving,
-    Limits,
-    LogRankTest,
-    MatchedDesign,
-    MeanTime,
+)
+from protocol.results.values.estimates import Estimate, HazardRatio, Limits, LogRankTest, Pair, Test
+from protocol.results.values.patients import (
+    ArmTest,
+    BalanceRow,
+    Exclusion,
+    Flow,
     Missing,
-    Pair,
-    PopulationCard,
-    Propensity,
-    ProportionalHazards,
-    QuantilePoint,
-    Results,
-    StudyCard,
     Summary,
-    SurvivalResult,
     TableOne,
     TableRow,
-    Test,
+)
+from protocol.results.values.propensity import (
+    Coefficient,
+    Histogram,
+    MatchedDesign,
+    PopulationCard,
+    Propensity,
+)
+from protocol.results.values.sensitivity import Imputation, ImputedBalance, ImputedEstimate
+from protocol.results.values.survival import (
+    Confounding,
+    CurvePoints,
+    LandmarkContrast,
+    LandmarkPoint,
+    MeanTime,
+    ProportionalHazards,
+    QuantilePoint,
+    SurvivalResult,
 )
 
 NAN = math.nan

@@ -22,7 +22,7 @@ from coordinator.results import (
     staged,
     write_results,
 )
-from protocol.results.model import Pair
+from protocol.results.values.estimates import Pair
 from tests.coordinator.examples import both, competing, nothing, results
 
 KINDS: dict[str, Any] = {

@@ -22,7 +22,8 @@ from coordinator.report.figures.sheet import (
     shortened,
 )
 from coordinator.report.wording import interval, months, p_phrase
-from protocol.results.model import CauseResult, CompetingResult, IncidenceCurvePoints, StudyCard
+from protocol.results.model import StudyCard
+from protocol.results.values.causes import CauseResult, CompetingResult, IncidenceCurvePoints
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -31,8 +31,9 @@ from coordinator.report.figures.sheet import (
     text_width,
 )
 from coordinator.report.wording import count, interval, months, weight
-from protocol.results.model import CurvePoints, StudyCard, SurvivalResult
+from protocol.results.model import StudyCard
 from protocol.results.publication.withheld import Withheld
+from protocol.results.values.survival import CurvePoints, SurvivalResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

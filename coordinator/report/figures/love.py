@@ -24,7 +24,7 @@ from coordinator.report.figures.sheet import (
     text_width,
 )
 from coordinator.report.wording import decimal
-from protocol.results.model import BalanceRow
+from protocol.results.values.patients import BalanceRow
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

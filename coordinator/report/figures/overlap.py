@@ -25,7 +25,8 @@ from coordinator.report.figures.sheet import (
     wrap,
 )
 from coordinator.report.wording import count
-from protocol.results.model import Histogram, Pair
+from protocol.results.values.estimates import Pair
+from protocol.results.values.propensity import Histogram
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

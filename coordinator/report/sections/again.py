@@ -14,14 +14,10 @@ from coordinator.report.wording import (
     span_unit,
     stacked_percent,
 )
-from protocol.results.model import (
-    DoublyRobust,
-    GridEstimates,
-    HazardRatio,
-    Results,
-    Test,
-    TimeGrids,
-)
+from protocol.results.model import Results
+from protocol.results.values.binary import DoublyRobust
+from protocol.results.values.estimates import HazardRatio, Test
+from protocol.results.values.sensitivity import GridEstimates, TimeGrids
 
 ABSENT = "–"
 GRIDS = {

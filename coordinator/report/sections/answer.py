@@ -22,14 +22,14 @@ from coordinator.report.wording import (
     span_unit,
     weight,
 )
-from protocol.results.model import (
-    BinaryResult,
-    Estimate,
+from protocol.results.model import Results
+from protocol.results.values.binary import BinaryResult
+from protocol.results.values.estimates import Estimate
+from protocol.results.values.propensity import PopulationCard
+from protocol.results.values.survival import (
     LandmarkContrast,
     LandmarkPoint,
     MeanTime,
-    PopulationCard,
-    Results,
     SurvivalResult,
 )
 

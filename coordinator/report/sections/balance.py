@@ -18,7 +18,9 @@ from coordinator.report.figures.love import (
     love,
 )
 from coordinator.report.wording import count, decimal, weight
-from protocol.results.model import BalanceRow, MatchedDesign, PopulationCard, Results
+from protocol.results.model import Results
+from protocol.results.values.patients import BalanceRow
+from protocol.results.values.propensity import MatchedDesign, PopulationCard
 
 
 def balance_section(results: Results) -> Section:

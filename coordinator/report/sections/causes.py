@@ -27,14 +27,9 @@ from coordinator.report.wording import (
     stacked,
     stacked_percent,
 )
-from protocol.results.model import (
-    CauseResult,
-    CompetingResult,
-    HazardRatio,
-    IncidencePoint,
-    Pair,
-    Results,
-)
+from protocol.results.model import Results
+from protocol.results.values.causes import CauseResult, CompetingResult, IncidencePoint
+from protocol.results.values.estimates import HazardRatio, Pair
 
 ABSENT = "–"
 SIDES = ("treated", "comparator")

@@ -3,7 +3,9 @@
 from coordinator.report.blocks import Block, Row, Section, Table
 from coordinator.report.choice import population_label
 from coordinator.report.wording import decimal, p_value
-from protocol.results.model import LogRankTest, Results, SurvivalResult
+from protocol.results.model import Results
+from protocol.results.values.estimates import LogRankTest
+from protocol.results.values.survival import SurvivalResult
 
 BY_HOSPITAL = " by hospital"
 TESTS = {

@@ -8,17 +8,11 @@ from coordinator.report.blocks import Block, Row, Section, Table, Text
 from coordinator.report.choice import hazard_ratio, log_rank, log_rank_p
 from coordinator.report.sections.outcomes import ABSENT, points, population_cell
 from coordinator.report.wording import count, interval, p_value
-from protocol.results.model import (
-    AdjustedResult,
-    BinaryResult,
-    CommonOdds,
-    DoublyRobust,
-    HospitalAgreement,
-    LevelComparison,
-    Results,
-    SurvivalResult,
-    TimeGrids,
-)
+from protocol.results.model import Results
+from protocol.results.values.binary import BinaryResult, DoublyRobust
+from protocol.results.values.sensitivity import HospitalAgreement, TimeGrids
+from protocol.results.values.strata import CommonOdds, LevelComparison
+from protocol.results.values.survival import AdjustedResult, SurvivalResult
 
 Found = TypeVar(
     "Found",

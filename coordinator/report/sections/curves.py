@@ -20,8 +20,9 @@ from coordinator.report.wording import (
     percent,
     span_unit,
 )
-from protocol.results.model import QuantilePoint, Results, SurvivalResult
+from protocol.results.model import Results
 from protocol.results.publication.withheld import NOT_SHOWN
+from protocol.results.values.survival import QuantilePoint, SurvivalResult
 
 SMALL_WIDTH, SMALL_HEIGHT = 392, 138  # points
 

@@ -5,7 +5,10 @@ import math
 from coordinator.report.blocks import Block, Row, Section, Table, Text
 from coordinator.report.sections.outcomes import named
 from coordinator.report.wording import count, decimal, interval, limits, p_phrase, percent
-from protocol.results.model import CommonOdds, HazardRatio, HospitalAgreement, Results
+from protocol.results.model import Results
+from protocol.results.values.estimates import HazardRatio
+from protocol.results.values.sensitivity import HospitalAgreement
+from protocol.results.values.strata import CommonOdds
 
 ABSENT = "–"
 TOO_FEW = "fewer than five hospitals have a hazard ratio of their own"

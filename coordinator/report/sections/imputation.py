@@ -16,14 +16,11 @@ from coordinator.report.wording import (
     percent,
     span_unit,
 )
-from protocol.results.model import (
-    BinaryResult,
-    Estimate,
-    Imputation,
-    ImputedEstimate,
-    Results,
-    SurvivalResult,
-)
+from protocol.results.model import Results
+from protocol.results.values.binary import BinaryResult
+from protocol.results.values.estimates import Estimate
+from protocol.results.values.sensitivity import Imputation, ImputedEstimate
+from protocol.results.values.survival import SurvivalResult
 
 NONE = "–"
 RATIOS = {"log hazard ratio": "Hazard ratio", "log risk ratio": "Risk ratio"}

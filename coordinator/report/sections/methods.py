@@ -9,7 +9,9 @@ from coordinator.report.sections.beside import beside
 from coordinator.report.sections.pages import pages_blocks
 from coordinator.report.sections.references import Cited
 from coordinator.report.wording import count, decimal, list_of, moment, weight
-from protocol.results.model import MatchedDesign, Pair, Results
+from protocol.results.model import Results
+from protocol.results.values.estimates import Pair
+from protocol.results.values.propensity import MatchedDesign
 
 
 def methods_section(results: Results) -> Section:

@@ -27,17 +27,11 @@ from coordinator.report.wording import (
     stacked_percent,
     weight,
 )
-from protocol.results.model import (
-    BinaryResult,
-    Estimate,
-    HazardRatio,
-    LandmarkPoint,
-    LogRankTest,
-    MatchedDesign,
-    QuantilePoint,
-    Results,
-    SurvivalResult,
-)
+from protocol.results.model import Results
+from protocol.results.values.binary import BinaryResult
+from protocol.results.values.estimates import Estimate, HazardRatio, LogRankTest
+from protocol.results.values.propensity import MatchedDesign
+from protocol.results.values.survival import LandmarkPoint, QuantilePoint, SurvivalResult
 
 ABSENT = "–"
 

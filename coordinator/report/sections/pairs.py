@@ -12,7 +12,9 @@ from coordinator.report.wording import (
     p_value,
     percent,
 )
-from protocol.results.model import DiscordantPairs, LotteryResult, PairsResult, Results
+from protocol.results.model import Results
+from protocol.results.values.pairs import DiscordantPairs, PairsResult
+from protocol.results.values.sensitivity import LotteryResult
 
 ABSENT = "–"
 BY_CELL = "expected by cell"

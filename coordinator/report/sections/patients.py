@@ -6,7 +6,9 @@ from coordinator.report.blocks import Block, Figure, More, Row, Section, Table, 
 from coordinator.report.choice import effective, main_population, population_label
 from coordinator.report.figures.flow import flow as drawn_flow
 from coordinator.report.wording import count, decimal, list_of, p_value, percent, weight
-from protocol.results.model import Pair, Results, Summary, TableOne, TableRow
+from protocol.results.model import Results
+from protocol.results.values.estimates import Pair
+from protocol.results.values.patients import Summary, TableOne, TableRow
 
 ABSENT = "–"
 

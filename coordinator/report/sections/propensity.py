@@ -5,7 +5,9 @@ import math
 from coordinator.report.blocks import Block, Figure, More, Row, Section, Table, Text
 from coordinator.report.figures.overlap import MOST_BARS, merged, overlap
 from coordinator.report.wording import count, decimal, interval, p_phrase, p_value
-from protocol.results.model import Histogram, Propensity, Results, Test
+from protocol.results.model import Results
+from protocol.results.values.estimates import Test
+from protocol.results.values.propensity import Histogram, Propensity
 
 
 def propensity_section(results: Results) -> Section:

@@ -11,7 +11,8 @@ from coordinator.report.wording import (
     percent_interval,
     stacked,
 )
-from protocol.results.model import BinaryResult, Results
+from protocol.results.model import Results
+from protocol.results.values.binary import BinaryResult
 
 
 def binary_section(results: Results) -> Section | None:

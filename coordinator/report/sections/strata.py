@@ -13,12 +13,9 @@ from coordinator.report.wording import (
     p_value,
     stacked_percent,
 )
-from protocol.results.model import (
-    AdjustedResult,
-    Results,
-    ScoreStratification,
-    StratifiedSurvival,
-)
+from protocol.results.model import Results
+from protocol.results.values.strata import ScoreStratification, StratifiedSurvival
+from protocol.results.values.survival import AdjustedResult
 
 
 def strata_section(results: Results) -> Section | None:

@@ -9,14 +9,11 @@ how much two of them may differ was decided by rule D before any outcome was ask
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from protocol.results.model import (
-    BinaryResult,
-    Pair,
-    Results,
-    SurvivalResult,
-    TableOne,
-    TableRow,
-)
+from protocol.results.model import Results
+from protocol.results.values.binary import BinaryResult
+from protocol.results.values.estimates import Pair
+from protocol.results.values.patients import TableOne, TableRow
+from protocol.results.values.survival import SurvivalResult
 
 Cell = tuple[str, ...]
 """A count's name: what it counts, then where."""

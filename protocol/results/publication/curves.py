@@ -10,9 +10,10 @@ import math
 from collections.abc import Sequence
 from typing import TypeVar
 
-from protocol.results.model import CurvePoints, IncidenceCurvePoints
 from protocol.results.publication.rules import Floors
 from protocol.results.publication.withheld import NOT_SHOWN
+from protocol.results.values.causes import IncidenceCurvePoints
+from protocol.results.values.survival import CurvePoints
 
 BASE = 5
 """Events of the finest step that is ever drawn, where a profile has floors at all."""

@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from protocol.results.model import DoublyRobust, LevelComparison, Pair, Results, TimeGrids
+from protocol.results.model import Results
 from protocol.results.publication.cells import SIDES
 from protocol.results.publication.judge import UNSHOWN, Judge
 from protocol.results.publication.outcomes import few
 from protocol.results.publication.tree import blank
+from protocol.results.values.binary import DoublyRobust
+from protocol.results.values.estimates import Pair
+from protocol.results.values.sensitivity import TimeGrids
+from protocol.results.values.strata import LevelComparison
 
 
 def time_grids(by: Judge, results: Results) -> Iterator[TimeGrids]:

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from protocol.results.model import Pair
 from protocol.results.publication.cells import Cell, Hidden
 from protocol.results.publication.rules import Floors
 from protocol.results.publication.tree import both
 from protocol.results.publication.withheld import NOT_SHOWN, Withheld
+from protocol.results.values.estimates import Pair
 
 
 @dataclass(frozen=True)

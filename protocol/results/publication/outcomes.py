@@ -4,28 +4,19 @@ import math
 from dataclasses import replace
 from typing import TypedDict, TypeVar
 
-from protocol.results.model import (
-    AdjustedResult,
-    BinaryResult,
-    CauseResult,
-    CommonOdds,
-    CompetingResult,
-    HospitalAgreement,
-    Imputation,
-    IncidencePoint,
-    LandmarkPoint,
-    Pair,
-    Results,
-    ScoreStratification,
-    StratifiedSurvival,
-    SurvivalResult,
-)
+from protocol.results.model import Results
 from protocol.results.publication.cells import SIDES, Cell, outcome_cell
 from protocol.results.publication.curves import incidence_curve, survival_curve
 from protocol.results.publication.judge import UNSHOWN, Judge
 from protocol.results.publication.patients import stratum
 from protocol.results.publication.tree import blank, both
 from protocol.results.publication.withheld import Withheld
+from protocol.results.values.binary import BinaryResult
+from protocol.results.values.causes import CauseResult, CompetingResult, IncidencePoint
+from protocol.results.values.estimates import Pair
+from protocol.results.values.sensitivity import HospitalAgreement, Imputation
+from protocol.results.values.strata import CommonOdds, ScoreStratification, StratifiedSurvival
+from protocol.results.values.survival import AdjustedResult, LandmarkPoint, SurvivalResult
 
 Point = TypeVar("Point", LandmarkPoint, IncidencePoint)
 Outcome = SurvivalResult | BinaryResult

@@ -2,22 +2,15 @@
 
 from dataclasses import replace
 
-from protocol.results.model import (
-    BalanceRow,
-    Flow,
-    Histogram,
-    Missing,
-    Pair,
-    Results,
-    ScoreStratum,
-    Summary,
-    TableOne,
-    TableRow,
-)
+from protocol.results.model import Results
 from protocol.results.publication.cells import SIDES, absent_cell, level_cell
 from protocol.results.publication.judge import UNSHOWN, Judge
 from protocol.results.publication.tree import blank, both
 from protocol.results.publication.withheld import NOT_SHOWN, Withheld
+from protocol.results.values.estimates import Pair
+from protocol.results.values.patients import BalanceRow, Flow, Missing, Summary, TableOne, TableRow
+from protocol.results.values.propensity import Histogram
+from protocol.results.values.strata import ScoreStratum
 
 Bin = tuple[int, int]
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar, cast
 
-from protocol.results.model import Pair
 from protocol.results.publication.withheld import NOT_SHOWN, Withheld
+from protocol.results.values.estimates import Pair
 
 T = TypeVar("T")
 

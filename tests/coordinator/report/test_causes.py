@@ -10,7 +10,7 @@ import pytest
 from coordinator.report.figures.incidence import HEIGHT, incidence, incidence_ticks
 from coordinator.report.figures.sheet import COMPARATOR, TREATED
 from coordinator.report.page import report_html
-from protocol.results.model import Pair
+from protocol.results.values.estimates import Pair
 from tests.coordinator.examples import causes, competing, results, study
 from tests.coordinator.report.test_figures import ENDLESS, LONG, colliding, outside, words
 from tests.coordinator.report.test_weighted import text_of

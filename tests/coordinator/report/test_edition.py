@@ -11,9 +11,11 @@ import pytest
 
 from coordinator.report.edition import EditionFileError, read_cells, write_edition
 from coordinator.report.tidy import TABLES
-from protocol.results.model import CurvePoints, Pair, Results, SurvivalResult
+from protocol.results.model import Results
 from protocol.results.publication import Floors
 from protocol.results.publication.tree import rounded
+from protocol.results.values.estimates import Pair
+from protocol.results.values.survival import CurvePoints, SurvivalResult
 from tests.coordinator.examples import binary, both, results, survival
 from tests.protocol.results.publication.studies import curve, with_levels
 

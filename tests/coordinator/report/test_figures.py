@@ -32,7 +32,10 @@ from coordinator.report.figures.sheet import (
     text_width,
     wrap,
 )
-from protocol.results.model import Histogram, Pair, Results, SurvivalResult
+from protocol.results.model import Results
+from protocol.results.values.estimates import Pair
+from protocol.results.values.propensity import Histogram
+from protocol.results.values.survival import SurvivalResult
 from tests.coordinator.examples import EMPTY, nothing, results, study, survival
 
 LONG = "A very long label of an arm for which no figure was made, with many words"

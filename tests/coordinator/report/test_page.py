@@ -13,14 +13,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from coordinator.report.page import report_html, write_report
-from protocol.results.model import (
-    DroppedColumn,
-    LeftOut,
-    MatchedDesign,
-    Pair,
-    Propensity,
-    Results,
-)
+from protocol.results.model import Results
+from protocol.results.values.estimates import Pair
+from protocol.results.values.propensity import DroppedColumn, LeftOut, MatchedDesign, Propensity
 from tests.coordinator.examples import (
     EMPTY,
     binary,

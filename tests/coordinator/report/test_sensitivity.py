@@ -11,7 +11,8 @@ from coordinator.report.sections.checks import checks_section, further_tests
 from coordinator.report.sections.hospitals import TOO_FEW, hospitals_section
 from coordinator.report.sections.strata import strata_section
 from coordinator.results import read_results, write_results
-from protocol.results.model import AdjustedResult, LeftOutLimits
+from protocol.results.values.sensitivity import LeftOutLimits
+from protocol.results.values.survival import AdjustedResult
 from tests.coordinator.examples import both
 from tests.coordinator.report.test_weighted import text_of
 from tests.protocol.results.test_sensitivity import found

@@ -14,7 +14,9 @@ from coordinator.report.figures.love import Difference, differences, love
 from coordinator.report.page import report_html
 from coordinator.report.sections.outcomes import size_line
 from coordinator.report.wording import weight
-from protocol.results.model import Pair, PopulationCard, Results
+from protocol.results.model import Results
+from protocol.results.values.estimates import Pair
+from protocol.results.values.propensity import PopulationCard
 from tests.coordinator.examples import (
     OVERLAP,
     both,

@@ -12,7 +12,7 @@ from protocol.parts.doubly_robust import no_model
 from protocol.parts.propensity import Scores
 from protocol.plan.model import BinaryOutcome, Plan
 from protocol.results.fold import results
-from protocol.results.model import DoublyRobust
+from protocol.results.values.binary import DoublyRobust
 from protocol.run import Played, play
 from protocol.steps.doubly_robust import OutcomeCounts
 from tests.federation.cohorts import clinics, cohort, part, pool, small_plan, walk

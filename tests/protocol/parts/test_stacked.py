@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from protocol.cohort import complete_cases, event_status
 from protocol.plan.model import Plan, Sensitivity, Target, TimeToEvent, Weighting
 from protocol.results.fold import results
-from protocol.results.model import HazardRatio
+from protocol.results.values.estimates import HazardRatio
 from protocol.run import Played, play
 from protocol.stats.cox import Ties, fit
 from protocol.stats.table import tabulate

@@ -19,7 +19,7 @@ from protocol.results.comparisons import (
     arm_tests,
     large_enough,
 )
-from protocol.results.model import ArmTest
+from protocol.results.values.patients import ArmTest
 from protocol.steps.describe import Describe
 from protocol.steps.population import Complete
 from tests.federation.cohorts import ask, clinics, pool, small_plan

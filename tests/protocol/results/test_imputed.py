@@ -7,8 +7,8 @@ import pytest
 
 from protocol.results import Results, results
 from protocol.results.imputed import HAZARD, RISK, RISK_RATIO, SURVIVAL
-from protocol.results.model import Imputation, ImputedEstimate
 from protocol.results.survival import survival_result
+from protocol.results.values.sensitivity import Imputation, ImputedEstimate
 from protocol.run import Played, play
 from protocol.stats.rubin import pool
 from tests.protocol.parts.test_imputation import plan, sites

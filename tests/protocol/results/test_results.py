@@ -8,7 +8,8 @@ import pytest
 
 from protocol.plan.model import Weighting
 from protocol.results import Results, results
-from protocol.results.model import CauseResult, SurvivalResult
+from protocol.results.values.causes import CauseResult
+from protocol.results.values.survival import SurvivalResult
 from protocol.run import play
 from protocol.stats.competing import tabulate_causes
 from protocol.stats.cox import fit

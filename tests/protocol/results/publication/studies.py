@@ -4,17 +4,10 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from protocol.results.model import (
-    CurvePoints,
-    Exclusion,
-    Missing,
-    Pair,
-    Results,
-    Summary,
-    SurvivalResult,
-    TableOne,
-    TableRow,
-)
+from protocol.results.model import Results
+from protocol.results.values.estimates import Pair
+from protocol.results.values.patients import Exclusion, Missing, Summary, TableOne, TableRow
+from protocol.results.values.survival import CurvePoints, SurvivalResult
 from tests.coordinator.examples import binary, results, survival
 
 COUNTS = st.one_of(st.integers(0, 12), st.integers(0, 80))

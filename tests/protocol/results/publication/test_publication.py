@@ -13,27 +13,24 @@ from hypothesis import strategies as st
 from coordinator.results import to_json
 from protocol.disclosure import rules
 from protocol.errors import Exit
-from protocol.results.model import (
-    CommonOdds,
-    Estimate,
-    Exclusion,
-    HospitalAgreement,
-    LeftOutLimits,
-    Missing,
-    Pair,
-    Results,
-    ScoreStratification,
-    ScoreStratum,
-    StratifiedSurvival,
-    StratumBalance,
-)
-from protocol.results.model import Test as ChiSquare
+from protocol.results.model import Results
 from protocol.results.publication import Floors, Withheld, edition, floors, publish
 from protocol.results.publication.cells import cells, groups, hide
 from protocol.results.publication.curves import survival_curve
 from protocol.results.publication.rules import EditionError
 from protocol.results.publication.statement import UNPUBLISHED
 from protocol.results.publication.tree import in_steps, nearest, significant
+from protocol.results.values.estimates import Estimate, Pair
+from protocol.results.values.estimates import Test as ChiSquare
+from protocol.results.values.patients import Exclusion, Missing
+from protocol.results.values.sensitivity import HospitalAgreement, LeftOutLimits
+from protocol.results.values.strata import (
+    CommonOdds,
+    ScoreStratification,
+    ScoreStratum,
+    StratifiedSurvival,
+    StratumBalance,
+)
 from tests.coordinator.examples import competing, imputed, results, survival
 from tests.federation.cohorts import small_plan
 from tests.protocol.results.publication.studies import curve, exits, studies, table
