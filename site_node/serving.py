@@ -189,6 +189,7 @@ def _over_flower(config: SiteConfig, folder: StateFolder, end: _End) -> Carrying
         tell=end.tell,
         at=end.at,
         message_bytes=config.message_mb << 20,
+        greet=end.node.greet,
     )
 
 

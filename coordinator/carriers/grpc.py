@@ -7,13 +7,12 @@ threads. What a hospital is asked, and what its replies mean, is the conductor's
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import count
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 import grpc
 
@@ -21,12 +20,12 @@ from coordinator.carriers.health import health_handler
 from coordinator.carriers.hooks import Hooks, Presence, Tls
 from coordinator.carriers.join import Joining
 from coordinator.carriers.limits import Limits
+from coordinator.carriers.replies import as_they_come, require_size
 from coordinator.carriers.sessions import Switchboard
 from coordinator.carriers.streams import Streams
 from protocol.errors import Exit, FederationError
 from protocol.governance.tls import CertificateError, leaf_fingerprint
 from protocol.ids import SiteId
-from protocol.wire.codec import MessageError
 from protocol.wire.service import CHANNEL_OPTIONS, SERVICE
 
 __all__ = ["GrpcServer", "Hooks", "ListenError", "Presence", "Tls"]
@@ -122,33 +121,16 @@ class GrpcServer:
         MessageError
             If a request is larger than hospitals are sent.
         """
-        self._require_size(requests)
-        # The wall clock may jump while we wait for days.
-        until = time.monotonic() + (deadline - datetime.now(UTC)).total_seconds()
+        require_size(requests, self._limits.message_bytes)
         replies: SimpleQueue[tuple[SiteId, bytes]] = SimpleQueue()
         numbered = {next(self._numbers): request for request in requests.items()}
         self._call(self._board.post, numbered, replies.put)
-        waiting = set(requests)
         try:
-            while waiting and not (stopped() or self._stopping.is_set()):
-                left = until - time.monotonic()
-                if left <= 0:
-                    return
-                with suppress(Empty):
-                    site, reply = replies.get(timeout=min(left, 0.25))
-                    waiting.discard(site)
-                    yield site, reply
+            yield from as_they_come(
+                replies, requests, deadline, lambda: stopped() or self._stopping.is_set()
+            )
         finally:
             self._call(self._board.withdraw, tuple(numbered))
-
-    def _require_size(self, requests: Mapping[SiteId, bytes]) -> None:
-        limit = self._limits.message_bytes
-        for site, request in requests.items():
-            if len(request) > limit:
-                raise MessageError(
-                    f"the request to {site} has {len(request)} bytes; at most {limit} are sent",
-                    "raise the limit on messages here and at the hospitals",
-                )
 
     def _call(self, act: Callable[..., object], *of: object) -> None:
         """Have something done on the event loop; nothing, once that has ended."""

@@ -1,4 +1,4 @@
-"""Sessions sealed from end to end, over a carrier that somebody else runs (SPEC 12.4 to 12.8).
+"""Sessions sealed from end to end, over a carrier that somebody else runs (SPEC 12.4 to 12.9).
 
 Whoever carries a sealed message learns its size and its time. Every secret comes in as a seed of 32
 bytes; a seed makes one session and is never used again.
@@ -87,11 +87,28 @@ class Session:
         """
         return self._opened(self.to_office, "seal-reply", sealed)
 
+    def seal_told(self, number: int, heads: bytes) -> bytes:
+        """Seal heads of ledgers under a number of a request's. Run by the coordinator."""
+        return self._head(number) + self._sealed(self.to_site, "seal-heads", number, heads)
+
+    def open_told(self, sealed: bytes) -> tuple[int, bytes]:
+        """Open the heads that the coordinator holds, as `open_request` does. Run by a site."""
+        return self._opened(self.to_site, "seal-heads", sealed)
+
+    def seal_shown(self, number: int, heads: bytes) -> bytes:
+        """Seal the one answer to the heads of that number. Run by a site."""
+        return self._head(number) + self._sealed(self.to_office, "seal-heads", number, heads)
+
+    def open_shown(self, sealed: bytes) -> tuple[int, bytes]:
+        """Open the heads that a site shows, as `open_reply` does. Run by the coordinator."""
+        return self._opened(self.to_office, "seal-heads", sealed)
+
     def _head(self, number: int) -> bytes:
         return self.id + number.to_bytes(NUMBER_BYTES, "big")
 
     def _sealed(self, key: bytes, tag: str, number: int, plain: bytes) -> bytes:
-        # A number as nonce is safe: a key has one direction, and there a number comes once.
+        # A number as nonce is safe: a key has one direction, and there a number comes once,
+        # whatever is sealed under it.
         nonce = number.to_bytes(_NONCE_BYTES, "big")
         return AESGCM(key).encrypt(nonce, plain, lp(SUITE, tag, self.id))
 

@@ -1,6 +1,11 @@
-"""Heads of ledgers as messages and back (SPEC 2.11): what a login carries beside its proofs."""
+"""Heads of ledgers as messages and back (SPEC 2.11): what a login carries beside its proofs.
+
+Over gRPC they travel inside of `Welcome` and `Heads`, in a sealed session as `Heads` alone.
+"""
 
 from collections.abc import Iterable, Sequence
+
+from google.protobuf.message import DecodeError
 
 from protocol.governance.heads import LedgerHead
 from protocol.ids import site_id
@@ -33,3 +38,23 @@ def heads_of(messages: Sequence[pb.LedgerHead]) -> tuple[LedgerHead, ...]:
         return tuple(LedgerHead(site_id(m.site), m.lines, m.digest, m.signature) for m in messages)
     except ValueError:
         raise MessageError("the head of a ledger is none (SPEC 2.11)") from None
+
+
+def pack_heads(heads: Iterable[LedgerHead]) -> bytes:
+    """Write heads as the bytes of one message, as sealed sessions carry them (SPEC 12.9)."""
+    return pb.Heads(heads=head_messages(heads)).SerializeToString()
+
+
+def read_heads(raw: bytes) -> tuple[LedgerHead, ...]:
+    """Read the bytes of one message of heads. Their signatures are not checked yet.
+
+    Raises
+    ------
+    MessageError
+        If they are none, or there are too many heads.
+    """
+    try:
+        message = pb.Heads.FromString(raw)
+    except DecodeError:
+        raise MessageError("what should be heads of ledgers is none (SPEC 12.9)") from None
+    return heads_of(message.heads)

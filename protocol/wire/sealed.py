@@ -13,7 +13,7 @@ from protocol.ids import SiteId, site_id
 from protocol.secagg.sealing import Accept, Offer
 from protocol.wire.codec import MessageError
 
-WIRE = 1
+WIRE = 2
 """Version of these records."""
 
 PART_BYTES = 4 << 20
@@ -29,6 +29,8 @@ class Kind(StrEnum):
 
     OFFER = "offer"
     ACCEPT = "accept"
+    HEADS = "heads"
+    """Where ledgers stand: the coordinator tells, and the site shows, before anything is asked."""
     REQUEST = "request"
     REPLY = "reply"
     UNKNOWN = "unknown-session"

@@ -10,15 +10,15 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from queue import Empty, SimpleQueue
+from datetime import datetime
+from queue import SimpleQueue
+from typing import assert_never
 
 from flwr.app import ConfigRecord, Context, Message, RecordDict
 from flwr.serverapp import Grid, ServerApp
 
 from coordinator.carriers.flower.board import Board, Ticket
+from coordinator.carriers.flower.lines import Asked, Line, Offered, Sent, Told
 from coordinator.carriers.flower.link import (
     FlowerRun,
     LinkError,
@@ -28,9 +28,10 @@ from coordinator.carriers.flower.link import (
     require_version,
     told,
 )
-from coordinator.carriers.flower.nodes import Line, Nodes
+from coordinator.carriers.flower.nodes import Nodes
 from coordinator.carriers.hooks import Hooks
 from coordinator.carriers.limits import Limits
+from coordinator.carriers.replies import as_they_come, require_size
 from protocol.errors import FederationError
 from protocol.ids import SiteId
 from protocol.secagg.sealing import SealError
@@ -67,17 +68,6 @@ def _main(grid: Grid, context: Context) -> None:  # noqa: ARG001 - what Flower c
     )
 
 
-@dataclass(frozen=True)
-class _Sent:
-    """What the SuperLink holds for us: an offer (with its seed), or the request of a ticket."""
-
-    node: int
-    fresh: bytes = b""
-    ticket: int = -1
-    line: Line | None = None
-    number: int = 0
-
-
 class FlowerCarrier:
     """Carries requests over the SuperLink, from `start` to `stop`.
 
@@ -98,7 +88,8 @@ class FlowerCarrier:
         self._tell = tell
         self._board = Board()
         self._nodes = Nodes(seed, hooks)
-        self._sent: dict[str, _Sent] = {}
+        self._sent: dict[str, Sent] = {}
+        self._greetings: list[tuple[Sent, Message]] = []
         self._stopping = threading.Event()
         self._last = ""
         self._look_after = LOOK_SOON_SECONDS
@@ -138,31 +129,15 @@ class FlowerCarrier:
         MessageError
             If a request is larger than hospitals are sent.
         """
-        self._require_size(requests)
-        until = time.monotonic() + (deadline - datetime.now(UTC)).total_seconds()
+        require_size(requests, self._limits.message_bytes)
         replies: SimpleQueue[tuple[SiteId, bytes]] = SimpleQueue()
         numbers = self._board.post(requests, replies.put)
-        waiting = set(requests)
         try:
-            while waiting and not (stopped() or self._stopping.is_set()):
-                left = until - time.monotonic()
-                if left <= 0:
-                    return
-                with suppress(Empty):
-                    site, reply = replies.get(timeout=min(left, 0.25))
-                    waiting.discard(site)
-                    yield site, reply
+            yield from as_they_come(
+                replies, requests, deadline, lambda: stopped() or self._stopping.is_set()
+            )
         finally:
             self._board.withdraw(numbers)
-
-    def _require_size(self, requests: Mapping[SiteId, bytes]) -> None:
-        limit = self._limits.message_bytes
-        for site, request in requests.items():
-            if len(request) > limit:
-                raise MessageError(
-                    f"the request to {site} has {len(request)} bytes; at most {limit} are sent",
-                    "raise the limit on messages here and at the hospitals",
-                )
 
     def _run(self) -> None:
         tries = 0
@@ -216,7 +191,7 @@ class FlowerCarrier:
             else:
                 troubles = 0
                 pause = POLL_FIRST_SECONDS if moved else min(1.5 * pause, POLL_MOST_SECONDS)
-                if not self._sent:
+                if not (self._sent or self._greetings):
                     pause = max(pause, min(look_at, beat_at) - time.monotonic())
             if self._board.wait(pause):
                 look_at = min(look_at, time.monotonic() + LOOK_SOON_SECONDS)
@@ -235,20 +210,17 @@ class FlowerCarrier:
             shown = [(node.node_id, node.last_activated_at) for node in grid.get_nodes()]
         ended = self._nodes.seen(shown)
         self._board.unsend(t.number for t in self._board.open() if t.site in ended)
-        self._sent = {name: sent for name, sent in self._sent.items() if self._awaited(sent)}
-        offers = []
+        self._sent = {n: sent for n, sent in self._sent.items() if self._nodes.awaits(sent)}
+        offers = list[tuple[Sent, Message]]()
         for node in self._nodes.strangers():
-            fresh, parcel = self._nodes.offer(node)
-            offers.append((_Sent(node, fresh), _message(node, parcel, OFFER_SECONDS)))
+            sent, parcel = self._nodes.offer(node)
+            offers.append((sent, _message(node, parcel, OFFER_SECONDS)))
         self._push(grid, offers)
-
-    def _awaited(self, sent: _Sent) -> bool:
-        return self._nodes.can_answer(sent.node, sent.line, sent.fresh)
 
     def _send(self, grid: Grid) -> int:
         """Send what can be sent; says how many."""
         now = time.monotonic()
-        due = []
+        due, self._greetings = self._greetings, []
         for ticket in self._board.open():
             line = self._nodes.line(ticket.site)
             if line and not ticket.sent and ticket.again_at <= now:
@@ -257,7 +229,7 @@ class FlowerCarrier:
         self._push(grid, due)
         return len(due)
 
-    def _push(self, grid: Grid, messages: list[tuple[_Sent, Message]]) -> None:
+    def _push(self, grid: Grid, messages: list[tuple[Sent, Message]]) -> None:
         if not messages:
             return
         with told(self._link.address):
@@ -279,55 +251,69 @@ class FlowerCarrier:
                 self._take(sent, message)
         return len(came)
 
-    def _take(self, sent: _Sent, message: Message) -> None:
+    def _take(self, sent: Sent, message: Message) -> None:
         if message.has_error():
             self._failed(sent)
             return
         try:
-            parcel = _parcel(message.content, self._limits.message_bytes + 1024)
-            if sent.line is None:
-                self._greet(sent, parcel)
+            self._read(sent, unpack(message.content, self._limits.message_bytes + 1024))
+        except (SealError, MessageError) as error:
+            other = isinstance(error, OtherVersionError)
+            why = Denial.PROGRAM if other else Denial.MESSAGE
+            if isinstance(sent, Offered):
+                self._nodes.alarm(why, sent.node)
             else:
-                self._deliver(sent, sent.line, parcel)
-        except OtherVersionError:
-            self._nodes.alarm(Denial.PROGRAM, sent.node, sent.line.site if sent.line else "")
-            self._failed(sent)
-        except (SealError, MessageError):
-            self._nodes.alarm(Denial.MESSAGE, sent.node, sent.line.site if sent.line else "")
+                self._nodes.alarm(why, sent.line.node, sent.line.site)
             self._failed(sent)
 
-    def _greet(self, sent: _Sent, parcel: Parcel) -> None:
-        if parcel.kind is Kind.DENIED:
-            self._nodes.alarm(Denial.IDENTITY, sent.node)
-            self._nodes.refused(sent.node)
-            return
-        site = self._nodes.accepted(sent.node, sent.fresh, parcel)
-        if site is not None:
-            self._board.unsend(t.number for t in self._board.open() if t.site == site)
+    def _read(self, sent: Sent, parcel: Parcel) -> None:
+        match sent, parcel.kind:
+            case Offered(), Kind.DENIED:
+                self._nodes.alarm(Denial.IDENTITY, sent.node)
+                self._failed(sent)
+            case Offered(), _:
+                self._greet(sent, parcel)
+            case Told(), Kind.HEADS:
+                site = self._nodes.shown(sent, parcel)
+                self._board.unsend(t.number for t in self._board.open() if t.site == site)
+            case Told(), Kind.UNKNOWN:
+                self._failed(sent)
+            case Asked(), Kind.REPLY:
+                self._deliver(sent, parcel)
+            case Asked(), Kind.UNKNOWN:
+                self._nodes.drop(sent.line, "restarted")
+                self._board.unsend([sent.ticket])
+            case _:
+                raise MessageError("an answer is none to what was sent (SPEC 12.8)")
 
-    def _deliver(self, sent: _Sent, line: Line, parcel: Parcel) -> None:
-        if parcel.kind is Kind.UNKNOWN:
-            self._nodes.drop(line, "restarted")
-            self._board.unsend([sent.ticket])
-            return
-        if parcel.kind is not Kind.REPLY:
-            raise MessageError("what should be a reply is none (SPEC 12.8)")
-        number, reply = line.session.open_reply(parcel.body)
+    def _greet(self, sent: Offered, parcel: Parcel) -> None:
+        if told := self._nodes.accepted(sent, parcel):
+            greeting, heads = told
+            self._greetings.append((greeting, _message(sent.node, heads, OFFER_SECONDS)))
+
+    def _deliver(self, sent: Asked, parcel: Parcel) -> None:
+        number, reply = sent.line.session.open_reply(parcel.body)
         if number != sent.number:
             raise SealError("a reply came to another request than its own")
         self._board.deliver(sent.ticket, reply)
 
-    def _failed(self, sent: _Sent) -> None:
+    def _failed(self, sent: Sent) -> None:
         """Do again, after a while, what the SuperLink could not do."""
-        if sent.line is None:
-            self._nodes.refused(sent.node)
-        else:
-            self._board.unsend([sent.ticket], time.monotonic() + AGAIN_SECONDS)
+        match sent:
+            case Offered(node):
+                self._nodes.refused(node)
+            case Told(line):
+                self._nodes.refused(line.node)
+            case Asked():
+                self._board.unsend([sent.ticket], time.monotonic() + AGAIN_SECONDS)
+            case _:
+                assert_never(sent)
 
     def _unsend_all(self) -> None:
         self._board.unsend(ticket.number for ticket in self._board.open())
         self._nodes.forget_offers()
         self._sent.clear()
+        self._greetings.clear()
 
     def _lose(self) -> None:
         self._unsend_all()
@@ -340,8 +326,8 @@ class FlowerCarrier:
         self._last = said
 
 
-def _sealed(line: Line, ticket: Ticket) -> tuple[_Sent, Message]:
-    sent = _Sent(line.node, b"", ticket.number, line, next(line.numbers))
+def _sealed(line: Line, ticket: Ticket) -> tuple[Sent, Message]:
+    sent = Asked(line, next(line.numbers), ticket.number)
     sealed = line.session.seal_request(sent.number, ticket.request)
     return sent, _message(line.node, Parcel(Kind.REQUEST, sealed), REQUEST_SECONDS)
 
@@ -349,9 +335,3 @@ def _sealed(line: Line, ticket: Ticket) -> tuple[_Sent, Message]:
 def _message(node: int, parcel: Parcel, seconds: float) -> Message:
     records = {name: ConfigRecord(dict(record)) for name, record in pack(parcel).items()}
     return Message(RecordDict(dict(records)), node, MESSAGE_TYPE, ttl=seconds)
-
-
-def _parcel(content: RecordDict, limit_bytes: int) -> Parcel:
-    if len(content) != len(content.config_records):
-        raise MessageError("a reply holds records of another kind (SPEC 12.8)")
-    return unpack({name: dict(rec) for name, rec in content.config_records.items()}, limit_bytes)

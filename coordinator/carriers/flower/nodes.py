@@ -5,17 +5,19 @@ A node that shows no key of the roster is left alone and reported.
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from itertools import count
+from dataclasses import dataclass
 from time import monotonic
+from typing import assert_never
 
 from coordinator.carriers.door import Alarm
+from coordinator.carriers.flower.lines import Asked, Line, Offered, Sent, Told
 from coordinator.carriers.hooks import Hooks, Presence
 from protocol.errors import FederationError
 from protocol.governance.identity import SignatureError, identity_public
 from protocol.ids import SiteId
-from protocol.secagg.sealing import Session, accepted, offer
-from protocol.wire.sealed import Parcel, pack_offer, read_accept
+from protocol.secagg.sealing import SealError, accepted, offer
+from protocol.wire.heads import pack_heads, read_heads
+from protocol.wire.sealed import Kind, Parcel, pack_offer, read_accept
 from protocol.wire.service import Denial
 
 FIRST_SILENCE_SECONDS = 5.0
@@ -24,19 +26,10 @@ MOST_SILENCE_SECONDS = 600.0
 
 
 @dataclass
-class Line:
-    """A hospital behind a node, and the session with it."""
-
-    site: SiteId
-    node: int
-    session: Session
-    numbers: "count[int]" = field(default_factory=lambda: count(1))
-
-
-@dataclass
 class _Node:
     activated: str
     offered: bytes = b""
+    greeted: Line | None = None
     silence: float = FIRST_SILENCE_SECONDS
     again_at: float = 0.0
 
@@ -80,12 +73,19 @@ class Nodes:
             self._nodes.setdefault(node, _Node(activated))
         return frozenset(line.site for line in ended)
 
-    def can_answer(self, node: int, line: Line | None, fresh: bytes) -> bool:
-        """Tell whether an answer can still come: the session, or the offer, stands."""
-        kept = self._nodes.get(node)
-        if kept is None or line is None:
-            return kept is not None and kept.offered == fresh
-        return self._lines.get(line.site) is line
+    def awaits(self, sent: Sent) -> bool:
+        """Tell whether an answer can still come: what was sent belongs to what stands now."""
+        match sent:
+            case Offered(node, fresh):
+                kept = self._nodes.get(node)
+                return kept is not None and kept.offered == fresh
+            case Told(line):
+                kept = self._nodes.get(line.node)
+                return kept is not None and kept.greeted is line
+            case Asked(line):
+                return self._lines.get(line.site) is line
+            case _:
+                assert_never(sent)
 
     def strangers(self) -> list[int]:
         """List the nodes that are to be offered a session now."""
@@ -96,19 +96,22 @@ class Nodes:
             if node not in known and not kept.offered and kept.again_at <= now
         ]
 
-    def offer(self, node: int) -> tuple[bytes, Parcel]:
-        """Make an offer to a node; gives the seed that its answer is read with."""
+    def offer(self, node: int) -> tuple[Offered, Parcel]:
+        """Make an offer to a node."""
         self._nodes[node].offered = fresh = secrets.token_bytes(32)
-        return fresh, pack_offer(offer(self._seed, fresh))
+        return Offered(node, fresh), pack_offer(offer(self._seed, fresh))
 
     def refused(self, node: int) -> None:
-        """Leave a node alone for a while that did not take an offer."""
+        """Leave a node alone for a while that did not take an offer, or did not go on from it."""
         if kept := self._nodes.get(node):
-            kept.offered, kept.again_at = b"", monotonic() + kept.silence
+            kept.offered, kept.greeted = b"", None
+            kept.again_at = monotonic() + kept.silence
             kept.silence = min(2 * kept.silence, MOST_SILENCE_SECONDS)
 
-    def accepted(self, node: int, fresh: bytes, parcel: Parcel) -> SiteId | None:
-        """Take a node's answer to an offer, and give the hospital behind it, if it is one.
+    def accepted(self, sent: Offered, parcel: Parcel) -> tuple[Told, Parcel] | None:
+        """Take the answer to an offer; gives what to tell the hospital behind it, if it is one.
+
+        These are the heads of ledgers (SPEC 12.9). It is asked nothing before it has `shown`.
 
         Raises
         ------
@@ -120,15 +123,37 @@ class Nodes:
         try:
             if identity is None:
                 raise SignatureError(f"the roster has no hospital {said.site}")
-            session = accepted(said, fresh, identity, self._own)
+            session = accepted(said, sent.fresh, identity, self._own)
         except FederationError:
-            self.alarm(Denial.IDENTITY, node, said.site)
-            self.refused(node)
+            self.alarm(Denial.IDENTITY, sent.node, said.site)
+            self.refused(sent.node)
             return None
-        if self._nodes.get(node) is None:
+        kept = self._nodes.get(sent.node)
+        if kept is None:
             return None
-        self._open(Line(said.site, node, session))
-        return said.site
+        kept.greeted = line = Line(said.site, sent.node, session)
+        told = Told(line, next(line.numbers))
+        heads = pack_heads(self._hooks.heads_for(line.site))
+        return told, Parcel(Kind.HEADS, session.seal_told(told.number, heads))
+
+    def shown(self, sent: Told, parcel: Parcel) -> SiteId | None:
+        """Take the heads that a hospital shows, and let it be asked; gives it, if still there.
+
+        Raises
+        ------
+        MessageError, SealError
+            If the answer is none, or to another message.
+        """
+        line = sent.line
+        number, raw = line.session.open_shown(parcel.body)
+        if number != sent.number:
+            raise SealError("heads of ledgers came as the answer to another message")
+        heads = read_heads(raw)
+        if not self.awaits(sent):
+            return None
+        self._open(line)
+        self._hooks.heads(line.site, heads)
+        return line.site
 
     def drop(self, line: Line, why: str) -> None:
         """End a session: the node was started anew, or is gone. It is offered another one."""
@@ -136,7 +161,7 @@ class Nodes:
             del self._lines[line.site]
             self._hooks.presence(Presence(line.site, False, _peer(line.node), "", why))
         if kept := self._nodes.get(line.node):
-            kept.offered, kept.again_at = b"", 0.0
+            kept.offered, kept.greeted, kept.again_at = b"", None, 0.0
 
     def forget(self) -> None:
         """Forget all nodes: another SuperLink may number them anew. Offers begin again."""
@@ -145,9 +170,9 @@ class Nodes:
         self._nodes.clear()
 
     def forget_offers(self) -> None:
-        """Make offers again that were not answered."""
+        """Make offers again that came to nothing yet."""
         for kept in self._nodes.values():
-            kept.offered = b""
+            kept.offered, kept.greeted = b"", None
 
     def alarm(self, why: Denial, node: int, site: str = "") -> None:
         """Tell a person of a node that is not what it should be."""
@@ -159,7 +184,8 @@ class Nodes:
             # Two nodes that both are there hold one hospital's key.
             self.alarm(Denial.SECOND, line.node, line.site)
         self._lines[line.site] = line
-        self._nodes[line.node].silence = FIRST_SILENCE_SECONDS
+        kept = self._nodes[line.node]
+        kept.greeted, kept.silence = None, FIRST_SILENCE_SECONDS
         self._hooks.presence(Presence(line.site, True, _peer(line.node), "flower"))
 
 

@@ -6,7 +6,6 @@ from flwr.app import ConfigRecord, Context, Error, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from protocol.errors import FederationError
-from protocol.wire.codec import MessageError
 from protocol.wire.sealed import Parcel, pack, unpack
 
 ACTION = "riskset"
@@ -33,23 +32,10 @@ def client_app(answer: Answer, limit_bytes: int) -> ClientApp:
 
     @app.query(ACTION)
     def query(message: Message, context: Context) -> Message:  # noqa: ARG001 - Flower's order
-        parcel = answer(read(message.content, limit_bytes))
+        parcel = answer(unpack(message.content, limit_bytes))
         return Message(written(parcel), reply_to=message)
 
     return app
-
-
-def read(content: RecordDict, limit_bytes: int) -> Parcel:
-    """Read the parcel of a message.
-
-    Raises
-    ------
-    MessageError
-        If it holds none.
-    """
-    if len(content) != len(content.config_records):
-        raise MessageError("a message holds records of another kind (SPEC 12.8)")
-    return unpack({name: dict(rec) for name, rec in content.config_records.items()}, limit_bytes)
 
 
 def written(parcel: Parcel) -> RecordDict:

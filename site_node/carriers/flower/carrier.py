@@ -28,6 +28,7 @@ from site_node.carriers.flower.app import (
 )
 from site_node.carriers.flower.link import BEAT_SECONDS, FleetLink, SuperLink, require_version
 from site_node.carriers.flower.sealed import SealedSite
+from site_node.carriers.grpc import Greet
 from site_node.carriers.session import STOP_SECONDS, At, Credentials
 from site_node.carriers.worker import Handle, Worker
 from site_node.points import Point
@@ -63,6 +64,7 @@ class FlowerSiteCarrier:
         tell: Tell,
         at: At,
         draw: Callable[[], float] = _DRAW,
+        greet: Greet = lambda _: (),
         message_bytes: int = 256 << 20,
     ) -> None:
         self._link = link
@@ -76,6 +78,7 @@ class FlowerSiteCarrier:
         self.sealed = SealedSite(
             credentials,
             self._computed,
+            greet=greet,
             warn=lambda error: tell(Warned(error)),
             random=secrets.token_bytes,
         )

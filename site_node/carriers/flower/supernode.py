@@ -13,7 +13,8 @@ from flwr.app import ConfigRecord, Context, Message
 from flwr.clientapp import ClientApp
 
 from protocol.errors import Exit, FederationError
-from site_node.carriers.flower.app import ACTION, read, written
+from protocol.wire.sealed import unpack
+from site_node.carriers.flower.app import ACTION, written
 from site_node.carriers.flower.carrier import OVERHEAD_BYTES, FlowerSiteCarrier
 from site_node.serving import Serving, prepared
 
@@ -58,7 +59,7 @@ def _answered(serving: Serving, message: Message, context: Context) -> Message:
     for kept in _sessions(context):
         carrier.sealed.resume(kept)
     limit_bytes = (serving.config.message_mb << 20) + OVERHEAD_BYTES
-    parcel = carrier.sealed.answer(read(message.content, limit_bytes))
+    parcel = carrier.sealed.answer(unpack(message.content, limit_bytes))
     context.state[SESSIONS] = ConfigRecord({"kept": carrier.sealed.kept()})
     return Message(written(parcel), reply_to=message)
 

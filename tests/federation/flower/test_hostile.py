@@ -3,6 +3,7 @@
 import io
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 
@@ -11,9 +12,10 @@ from flwr.app import ConfigRecord, Message, RecordDict
 
 from coordinator.carriers.flower import link as office_link
 from coordinator.carriers.flower.link import FlowerVersionError
+from protocol.errors import FederationError
 from protocol.governance.identity import identity_public
 from protocol.ids import site_id
-from protocol.secagg.sealing import SealError, accepted, offer
+from protocol.secagg.sealing import SealError, Session, accepted, offer
 from protocol.wire.sealed import Kind, OtherVersionError, Parcel, pack_offer, read_accept
 from protocol.wire.service import Denial
 from site_node.carriers.events import Down, Warned
@@ -22,6 +24,7 @@ from site_node.carriers.flower.app import MESSAGE_TYPE, ForeignMessageError
 from site_node.carriers.flower.link import FlowerVersionError as SiteVersionError
 from site_node.carriers.flower.sealed import SealedSite
 from site_node.carriers.session import Credentials
+from site_node.carriers.worker import Handle
 from tests.federation.carriers.world import OFFICE, SITES, authority, never, seed, soon
 from tests.federation.flower.superlink import Running
 from tests.federation.flower.world import node, office
@@ -128,17 +131,46 @@ def test_a_copied_request_is_not_answered_again() -> None:
         asked.append(request)
         return b"answer"
 
-    me = Credentials(H1, seed(H1), identity_public(OFFICE), "1.0")
-    site = SealedSite(lambda: me, handle, warn=warned.append, random=lambda _: seed("fresh"))
-    said = site.answer(pack_offer(offer(OFFICE, seed("office's"))))
-    keys = identity_public(seed(H1)), identity_public(OFFICE)
-    session = accepted(read_accept(said), seed("office's"), *keys)
-    first = Parcel(Kind.REQUEST, session.seal_request(1, b"question"))
-    assert session.open_reply(site.answer(first).body) == (1, b"answer")
+    site, session = sealed_site(handle, warned.append)
+    site.answer(Parcel(Kind.HEADS, session.seal_told(1, b"")))
+    first = Parcel(Kind.REQUEST, session.seal_request(2, b"question"))
+    assert session.open_reply(site.answer(first).body) == (2, b"answer")
     assert site.answer(first) == Parcel(Kind.UNKNOWN)
     assert [type(error) for error in warned] == [SealError]
     assert asked == [b"question"]
     assert site.answer(Parcel(Kind.REQUEST, bytes(99))) == Parcel(Kind.UNKNOWN)
+
+
+def test_nothing_is_answered_before_heads_of_ledgers_came() -> None:
+    """So a SuperLink cannot keep from a hospital that its ledger was set back (SPEC 12.9)."""
+    asked: list[bytes] = []
+    warned: list[Exception] = []
+
+    def handle(request: bytes) -> bytes:
+        asked.append(request)
+        return b"answer"
+
+    site, session = sealed_site(handle, warned.append)
+    early = Parcel(Kind.REQUEST, session.seal_request(2, b"question"))
+    renamed = Parcel(Kind.HEADS, early.body)
+    assert site.answer(early) == site.answer(renamed) == Parcel(Kind.UNKNOWN)
+    assert [type(error) for error in warned] == [SealError] * 2
+    heads = site.answer(Parcel(Kind.HEADS, session.seal_told(1, b"")))
+    assert session.open_shown(heads.body) == (1, b"")
+    assert asked == []
+
+
+def sealed_site(
+    handle: Handle, warn: Callable[[FederationError], None]
+) -> tuple[SealedSite, Session]:
+    """Open a session with a hospital, and tell nothing yet."""
+    me = Credentials(H1, seed(H1), identity_public(OFFICE), "1.0")
+    site = SealedSite(
+        lambda: me, handle, greet=lambda _: (), warn=warn, random=lambda _: seed("fresh")
+    )
+    said = site.answer(pack_offer(offer(OFFICE, seed("office's"))))
+    keys = identity_public(seed(H1)), identity_public(OFFICE)
+    return site, accepted(read_accept(said), seed("office's"), *keys)
 
 
 def test_another_flower_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from protocol.requests import Refusal
 from protocol.secagg.sealing import accepted, offer
 from protocol.wire.codec import decode_reply
 from protocol.wire.sealed import Kind, Parcel, pack_offer, read_accept, unpack
-from site_node.carriers.flower.app import MESSAGE_TYPE, read, written
+from site_node.carriers.flower.app import MESSAGE_TYPE, written
 from site_node.carriers.flower.supernode import SETTING, SuperNodeError, query
 from site_node.folder import make_folder, write_private
 from site_node.setup import Identity, init
@@ -50,18 +50,21 @@ def test_a_session_lasts_from_one_process_to_the_next(own: Identity, tmp_path: P
     supernode = context(str(tmp_path / "site.toml"))
     fresh, office = seed("fresh"), FEDERATION.coordinator
     said = query(message(pack_offer(offer(seed("office"), fresh))), supernode)
-    accept = read_accept(read(said.content, LIMIT))
+    accept = read_accept(unpack(said.content, LIMIT))
     assert accept.site == site_id("lyon")
     session = accepted(accept, fresh, own.public, office)
-    sealed = Parcel(Kind.REQUEST, session.seal_request(1, question()))
-    reply = read(query(message(sealed), supernode).content, LIMIT)
+    heads = Parcel(Kind.HEADS, session.seal_told(1, b""))
+    shown = unpack(query(message(heads), supernode).content, LIMIT)
+    assert session.open_shown(shown.body) == (1, b"")  # its ledger has no line yet
+    sealed = Parcel(Kind.REQUEST, session.seal_request(2, question()))
+    reply = unpack(query(message(sealed), supernode).content, LIMIT)
     number, opened = session.open_reply(reply.body)
     refusal = decode_reply(opened)
-    assert number == 1
+    assert number == 2
     assert isinstance(refusal, Refusal)
     assert refusal.site == "lyon"
     again = query(message(sealed), supernode).content
-    assert read(again, LIMIT) == Parcel(Kind.UNKNOWN)  # the number was taken, a process before
+    assert unpack(again, LIMIT) == Parcel(Kind.UNKNOWN)  # the number was taken, a process before
 
 
 def test_settings_have_to_be_named() -> None:
