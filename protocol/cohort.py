@@ -17,16 +17,10 @@ from numpy.typing import NDArray
 from protocol.canonical import digest, lp
 from protocol.ids import SiteId
 from protocol.plan.columns import Column
-from protocol.plan.model import (
-    Binary,
-    BinaryOutcome,
-    Category,
-    Condition,
-    Number,
-    Plan,
-    TimeToEvent,
-    levels,
-)
+from protocol.plan.endpoints import BinaryOutcome, TimeToEvent
+from protocol.plan.model import Plan
+from protocol.plan.patients import Condition
+from protocol.plan.variables import Binary, Category, Number, levels
 
 MISSING_LEVEL = -1
 """How an array of levels, of 0/1 values or of times marks a missing value; numbers use NaN."""

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from protocol.cohort import Cohort
 from protocol.errors import Exit, FederationError
 from protocol.grid import Grid, grid
-from protocol.plan.model import Plan, Time, TimeToEvent
+from protocol.plan.endpoints import TimeToEvent
+from protocol.plan.model import Plan
+from protocol.plan.variables import Time
 
 
 class DisclosureError(FederationError):

@@ -16,7 +16,8 @@ from protocol.cohort import MISSING_LEVEL, Cohort, Extract, enrol
 from protocol.disclosure import rules
 from protocol.ids import site_id
 from protocol.plan.columns import model_columns
-from protocol.plan.model import AnyVariable, Binary, Category, Number, Plan, Time, levels
+from protocol.plan.model import Plan
+from protocol.plan.variables import AnyVariable, Binary, Category, Number, Time, levels
 from protocol.run import Asked, play
 
 MOST_PATIENTS = 2_000

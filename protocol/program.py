@@ -24,8 +24,9 @@ from protocol.parts.strata import (
     score_bins,
     size_strata,
 )
+from protocol.plan.adjustment import Design
 from protocol.plan.digest import plan_digest
-from protocol.plan.model import Design, Plan
+from protocol.plan.model import Plan
 from protocol.play import Play, ask, both, tell, together
 from protocol.stats.cox import Ties
 from protocol.steps.adjusted import Adjustment

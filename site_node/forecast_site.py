@@ -11,7 +11,9 @@ import numpy as np
 
 from protocol.cohort import Cohort, Flags, at_levels, complete_cases, event_status, outcome
 from protocol.disclosure import rules
-from protocol.plan.model import Category, Plan, TimeToEvent, levels
+from protocol.plan.endpoints import TimeToEvent
+from protocol.plan.model import Plan
+from protocol.plan.variables import Category, levels
 
 
 @dataclass(frozen=True)

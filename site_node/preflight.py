@@ -11,7 +11,8 @@ from typing import Any
 from protocol.cohort import Cohort, event_status, reasons
 from protocol.disclosure import DisclosureError, check_hospital
 from protocol.errors import Problem
-from protocol.plan.model import Plan, TimeToEvent
+from protocol.plan.endpoints import TimeToEvent
+from protocol.plan.model import Plan
 from site_node.data.check import Reading
 from site_node.data.mapping_model import SiteMapping
 from site_node.data.tally import Violation

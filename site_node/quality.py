@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from protocol.cohort import known
-from protocol.plan.model import Number, Plan, Time
+from protocol.plan.model import Plan
+from protocol.plan.variables import Number, Time
 from site_node.data.check import Reading
 from site_node.data.mapping_model import SiteMapping
 from site_node.data.units import (

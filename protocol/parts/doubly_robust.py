@@ -2,7 +2,8 @@
 
 from protocol.disclosure import rules, small_difference, too_many_columns
 from protocol.parts.propensity import NoFit, Scores, newton
-from protocol.plan.model import BinaryOutcome, Plan
+from protocol.plan.endpoints import BinaryOutcome
+from protocol.plan.model import Plan
 from protocol.play import Play, ask, both, tell
 from protocol.steps.doubly_robust import (
     DoublyRobustStep,

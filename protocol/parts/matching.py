@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from protocol.disclosure import rules
 from protocol.errors import FederationError
 from protocol.parts.propensity import Scores
-from protocol.plan.model import Design
+from protocol.plan.adjustment import Design
 from protocol.play import Play, ask
 from protocol.steps.categories import Categories
 from protocol.steps.coin import CoinTerms

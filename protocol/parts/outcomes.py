@@ -15,7 +15,8 @@ from protocol.parts.by_hospital import (
 from protocol.parts.matching import with_borders
 from protocol.parts.pairs import cell_events, lottery_scores, other_lotteries, within_pairs
 from protocol.parts.stacked import stacked
-from protocol.plan.model import Plan, TimeToEvent
+from protocol.plan.endpoints import TimeToEvent
+from protocol.plan.model import Plan
 from protocol.play import Play, ask, both, tell, together
 from protocol.stats.cox import NotEstimable, Ties, fit, score_residuals
 from protocol.steps.by_hospital import StratifiedGray, StratifiedOutcome

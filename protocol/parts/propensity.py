@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Literal
 
-from protocol.plan.model import Propensity
+from protocol.plan.adjustment import Propensity
 from protocol.play import Play, ask
 from protocol.stats import linear
 from protocol.stats.logistic import (

@@ -2,19 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
+from protocol.plan.adjustment import Design
 from protocol.plan.columns import model_columns
+from protocol.plan.endpoints import TimeToEvent
 from protocol.plan.finding import Finding, find, outcome_variables
-from protocol.plan.model import (
-    Category,
-    Condition,
-    Design,
-    Number,
-    Plan,
-    Time,
-    TimeToEvent,
-    levels,
-)
+from protocol.plan.model import Plan
+from protocol.plan.patients import Condition
 from protocol.plan.sentences import Loc
+from protocol.plan.variables import Category, Number, Time, levels
 
 FEW_PER_COLUMN = 5
 """Patients of the smaller arm per model column below which coefficients are unsteady."""

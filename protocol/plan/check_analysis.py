@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 from math import prod
 
+from protocol.plan.adjustment import Covariate, Design
 from protocol.plan.check_people import too_many
 from protocol.plan.columns import model_columns
+from protocol.plan.endpoints import AnyEndpoint, BinaryOutcome, TimeToEvent
 from protocol.plan.finding import (
     AnyOf,
     Finding,
@@ -16,20 +18,9 @@ from protocol.plan.finding import (
     unknown_variable,
     without_levels,
 )
-from protocol.plan.model import (
-    AnyEndpoint,
-    Binary,
-    BinaryOutcome,
-    Category,
-    Covariate,
-    Design,
-    Number,
-    Plan,
-    Time,
-    TimeToEvent,
-    levels,
-)
+from protocol.plan.model import Plan
 from protocol.plan.sentences import Loc
+from protocol.plan.variables import Binary, Category, Number, Time, levels
 
 MAX_COHORTS = 8
 """Every further cohort is one more way to single out a few patients by differences."""

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from protocol.plan.check_sensitivity import SEES_TOTALS
+from protocol.plan.endpoints import TimeToEvent
 from protocol.plan.finding import Finding
-from protocol.plan.model import Plan, Sensitivity, TimeToEvent
+from protocol.plan.model import Plan, Sensitivity
 
 
 def findings(plan: Plan) -> Iterator[Finding]:

@@ -10,17 +10,10 @@ from protocol.plan.finding import (
     unknown_variable,
     without_levels,
 )
-from protocol.plan.model import (
-    Category,
-    Condition,
-    Number,
-    Plan,
-    Population,
-    Time,
-    Variable,
-    levels,
-)
+from protocol.plan.model import Plan
+from protocol.plan.patients import Condition, Population
 from protocol.plan.sentences import Loc
+from protocol.plan.variables import Category, Number, Time, Variable, levels
 
 MAX_ENTRIES = {"variables": 500, "eligibility": 50, "populations": 20}
 MAX_LEVELS = 100

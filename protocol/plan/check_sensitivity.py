@@ -6,8 +6,10 @@ hospitals.
 
 from collections.abc import Iterator
 
+from protocol.plan.adjustment import Design
+from protocol.plan.endpoints import TimeToEvent
 from protocol.plan.finding import Finding
-from protocol.plan.model import Design, Plan, TimeToEvent
+from protocol.plan.model import Plan
 from protocol.plan.sentences import Loc
 
 SEES_TOTALS = ("exact", "open")

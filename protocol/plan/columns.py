@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from protocol.plan.model import Binary, Category, Covariate, Number, Plan, levels
+from protocol.plan.adjustment import Covariate
+from protocol.plan.model import Plan
+from protocol.plan.variables import Binary, Category, Number, levels
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from protocol.plan import phrases, profiles
 from protocol.plan.columns import model_columns
 from protocol.plan.digest import plan_digest
-from protocol.plan.model import Number, Plan
+from protocol.plan.model import Plan
 from protocol.plan.sentences import joined, quoted
+from protocol.plan.variables import Number
 from protocol.plan.words import handle
 
 NEVER_LEAVES = (

@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from protocol.plan.model import Binary, Category, Number, Plan, Time, TimeToEvent, levels
+from protocol.plan.endpoints import TimeToEvent
+from protocol.plan.model import Plan
 from protocol.plan.sentences import Loc, joined, quoted
+from protocol.plan.variables import Binary, Category, Number, Time, levels
 
 AnyOf = Number | Category | Binary | Time
 

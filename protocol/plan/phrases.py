@@ -2,29 +2,19 @@
 
 from typing import assert_never
 
-from protocol.plan.columns import reference_level
-from protocol.plan.finding import AnyOf
-from protocol.plan.model import (
-    AnyEndpoint,
-    Binary,
-    BinaryOutcome,
-    Category,
-    Condition,
+from protocol.plan.adjustment import (
     Covariate,
     Design,
     Imputation,
-    Number,
-    Plan,
-    Population,
     Propensity,
-    Sensitivity,
     Stratification,
-    Subgroup,
-    Time,
-    TimeToEvent,
     Weighting,
-    levels,
 )
+from protocol.plan.columns import reference_level
+from protocol.plan.endpoints import AnyEndpoint, BinaryOutcome, Subgroup, TimeToEvent
+from protocol.plan.finding import AnyOf
+from protocol.plan.model import Plan, Sensitivity
+from protocol.plan.patients import Condition, Population
 from protocol.plan.phrases_further import (
     further_outcome,
     further_sensitivity,
@@ -32,6 +22,7 @@ from protocol.plan.phrases_further import (
     further_survival,
 )
 from protocol.plan.sentences import joined, quoted
+from protocol.plan.variables import Binary, Category, Number, Time, levels
 
 
 def number(value: float) -> str:

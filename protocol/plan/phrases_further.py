@@ -1,6 +1,7 @@
 """Sentences on what a plan asks of its endpoints beyond the comparison of the arms."""
 
-from protocol.plan.model import BinaryOutcome, Sensitivity, Subgroup, TimeToEvent
+from protocol.plan.endpoints import BinaryOutcome, Subgroup, TimeToEvent
+from protocol.plan.model import Sensitivity
 
 
 def further_survival(entry: TimeToEvent) -> str:

@@ -14,35 +14,46 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from protocol.errors import Problem
-from protocol.plan import model
-from protocol.plan.model import NAME
+from protocol.plan.adjustment import (
+    Covariate,
+    Design,
+    Imputation,
+    Propensity,
+    Stratification,
+    Weighting,
+)
+from protocol.plan.endpoints import BinaryOutcome, Subgroup, TimeToEvent
+from protocol.plan.model import Disclosure, Person, Plan, Sensitivity, Study
+from protocol.plan.part import NAME
+from protocol.plan.patients import Condition, Eligibility, Population, Treatment
+from protocol.plan.variables import Binary, Category, Number, Time
 
 Loc = tuple[int | str, ...]
 
 TABLES: Mapping[Loc, type[BaseModel]] = {
-    (): model.Plan,
-    ("study",): model.Study,
-    ("study", "people"): model.Person,
-    ("disclosure",): model.Disclosure,
-    ("variables", "integer"): model.Number,
-    ("variables", "number"): model.Number,
-    ("variables", "category"): model.Category,
-    ("variables", "binary"): model.Binary,
-    ("variables", "time"): model.Time,
-    ("eligibility",): model.Eligibility,
-    ("treatment",): model.Treatment,
-    ("propensity",): model.Propensity,
-    ("propensity", "covariates"): model.Covariate,
-    ("designs",): model.Design,
-    ("weightings",): model.Weighting,
-    ("stratification",): model.Stratification,
-    ("imputation",): model.Imputation,
-    ("populations",): model.Population,
-    ("populations", "conditions"): model.Condition,
-    ("endpoints", "time-to-event"): model.TimeToEvent,
-    ("endpoints", "binary"): model.BinaryOutcome,
-    ("subgroups",): model.Subgroup,
-    ("sensitivity",): model.Sensitivity,
+    (): Plan,
+    ("study",): Study,
+    ("study", "people"): Person,
+    ("disclosure",): Disclosure,
+    ("variables", "integer"): Number,
+    ("variables", "number"): Number,
+    ("variables", "category"): Category,
+    ("variables", "binary"): Binary,
+    ("variables", "time"): Time,
+    ("eligibility",): Eligibility,
+    ("treatment",): Treatment,
+    ("propensity",): Propensity,
+    ("propensity", "covariates"): Covariate,
+    ("designs",): Design,
+    ("weightings",): Weighting,
+    ("stratification",): Stratification,
+    ("imputation",): Imputation,
+    ("populations",): Population,
+    ("populations", "conditions"): Condition,
+    ("endpoints", "time-to-event"): TimeToEvent,
+    ("endpoints", "binary"): BinaryOutcome,
+    ("subgroups",): Subgroup,
+    ("sensitivity",): Sensitivity,
 }
 """The tables of a plan's file, by the keys and the entry's type that lead to them."""
 

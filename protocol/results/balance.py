@@ -8,7 +8,7 @@ from protocol.plan.columns import (
     level_column,
     number_column,
 )
-from protocol.plan.model import Binary, Category, Number, levels
+from protocol.plan.variables import Binary, Category, Number, levels
 from protocol.results.comparisons import arm_tests
 from protocol.results.quartiles import Quartiles
 from protocol.results.values.estimates import Pair, Test

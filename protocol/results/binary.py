@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import TypedDict
 
-from protocol.plan.model import BinaryOutcome
+from protocol.plan.endpoints import BinaryOutcome
 from protocol.question import Record
 from protocol.results.balance import test
 from protocol.results.values.binary import BinaryResult, RiskInterval

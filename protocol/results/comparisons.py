@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from protocol.plan.columns import model_columns, number_column
-from protocol.plan.model import Binary, Category, Number, Plan, levels
+from protocol.plan.model import Plan
+from protocol.plan.variables import Binary, Category, Number, levels
 from protocol.results.values.patients import ArmTest
 from protocol.stats.fisher import fisher_rx2
 from protocol.stats.location import TTest, mann_whitney, student, welch

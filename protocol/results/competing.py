@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.plan.model import TimeToEvent
+from protocol.plan.endpoints import TimeToEvent
 from protocol.question import Record
 from protocol.results.balance import test
 from protocol.results.survival import NAN, hazard_ratio_of

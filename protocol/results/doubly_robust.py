@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from protocol.parts.doubly_robust import no_model
 from protocol.parts.propensity import Scores
-from protocol.plan.model import BinaryOutcome
+from protocol.plan.endpoints import BinaryOutcome
 from protocol.question import Record
 from protocol.results.survival import NAN
 from protocol.results.values.binary import DoublyRobust

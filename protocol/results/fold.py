@@ -6,8 +6,9 @@ from protocol import PROGRAM_VERSION
 from protocol.parts.matching import LeftOut as Unmade
 from protocol.parts.matching import Made, PooledMatch
 from protocol.parts.propensity import NoFit, Scores
+from protocol.plan.adjustment import Target, Weighting
 from protocol.plan.digest import plan_digest
-from protocol.plan.model import Plan, Target, Weighting
+from protocol.plan.model import Plan
 from protocol.plan.words import handle
 from protocol.program import OVERVIEW, Findings, size_of
 from protocol.question import Record

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from protocol.parts.imputation import Imputed
 from protocol.plan.columns import Column, balance_columns
-from protocol.plan.model import BinaryOutcome, TimeToEvent
+from protocol.plan.endpoints import BinaryOutcome, TimeToEvent
 from protocol.question import Record
 from protocol.results.survival import survival_result
 from protocol.results.values.estimates import Pair

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from protocol.plan.model import TimeToEvent
+from protocol.plan.endpoints import TimeToEvent
 from protocol.results.balance import test
 from protocol.results.values.strata import Interaction
 from protocol.run import Played

@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.plan.model import Plan, Subgroup, TimeToEvent, levels
+from protocol.plan.endpoints import Subgroup, TimeToEvent
+from protocol.plan.model import Plan
+from protocol.plan.variables import levels
 from protocol.question import Record
 from protocol.results.balance import test
 from protocol.results.values.strata import LevelComparison

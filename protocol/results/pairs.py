@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from protocol.parts.matching import LocalMatch, PooledMatch
-from protocol.plan.model import TimeToEvent
+from protocol.plan.endpoints import TimeToEvent
 from protocol.question import Record
 from protocol.results.balance import test
 from protocol.results.survival import hazard_ratio_of, log_rank_test

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from protocol.parts.adjusted import finished
-from protocol.plan.model import BinaryOutcome, Plan, TimeToEvent
+from protocol.plan.endpoints import BinaryOutcome, TimeToEvent
+from protocol.plan.model import Plan
 from protocol.question import Record
 from protocol.results.balance import test
 from protocol.results.survival import hazard_ratio_of

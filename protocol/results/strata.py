@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from protocol.parts.strata import ScoreStrata
 from protocol.plan.columns import balance_columns
-from protocol.plan.model import BinaryOutcome, TimeToEvent
+from protocol.plan.endpoints import BinaryOutcome, TimeToEvent
 from protocol.question import Record
 from protocol.results.balance import test
 from protocol.results.sensitivity import Within, common_odds

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.grid import Grid
-from protocol.plan.model import TimeToEvent
+from protocol.plan.endpoints import TimeToEvent
 from protocol.question import Record
 from protocol.results.balance import test
 from protocol.results.values.estimates import Estimate, HazardRatio, Limits, LogRankTest, Pair, Test

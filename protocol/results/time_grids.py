@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.grid import MONTHS, Grid, grid
-from protocol.plan.model import Plan, Time, TimeToEvent
+from protocol.plan.endpoints import TimeToEvent
+from protocol.plan.model import Plan
+from protocol.plan.variables import Time
 from protocol.results.balance import test
 from protocol.results.survival import NAN, hazard_ratio_of
 from protocol.results.values.estimates import Estimate, HazardRatio, Pair, Test

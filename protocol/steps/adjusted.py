@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from protocol.cohort import Cohort, event_status
 from protocol.disclosure import time_grid
 from protocol.layout import Layout, Release, count, real
-from protocol.plan.model import Plan, TimeToEvent
+from protocol.plan.endpoints import TimeToEvent
+from protocol.plan.model import Plan
 from protocol.question import Key, Opened, Silent
 from protocol.stats.adjusted import AdjustedTerms, RiskSums, adjusted_terms, risk_sums
 from protocol.stats.cox import Ties

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from protocol.canonical import lp
 from protocol.cohort import Cohort, column, known
 from protocol.plan.columns import Column, model_columns, number_column
-from protocol.plan.model import Number, Plan, levels
+from protocol.plan.model import Plan
+from protocol.plan.variables import Number, levels
 from protocol.stats.imputation import (
     Draw,
     LevelDraw,

@@ -18,7 +18,9 @@ from protocol.plan.columns import (
     model_columns,
     number_column,
 )
-from protocol.plan.model import Binary, Category, Number, Plan, TimeToEvent, Variable, levels
+from protocol.plan.endpoints import TimeToEvent
+from protocol.plan.model import Plan
+from protocol.plan.variables import Binary, Category, Number, Variable, levels
 from protocol.question import Key, Opened, Silent
 from protocol.stats.moments import (
     Moments,

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from protocol.cohort import Cohort, complete_cases, outcome
 from protocol.layout import Layout, Release, count, real
-from protocol.plan.model import BinaryOutcome, Plan
+from protocol.plan.endpoints import BinaryOutcome
+from protocol.plan.model import Plan
 from protocol.question import Key, Opened, Silent
 from protocol.stats.doubly_robust import AugmentedSums, augmented
 from protocol.steps.model import CHUNK, Model

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from protocol.cohort import Cohort, event_status
 from protocol.disclosure import rules, time_grid
 from protocol.layout import Layout, Release, count, real
-from protocol.plan.model import Plan, TimeToEvent
+from protocol.plan.endpoints import TimeToEvent
+from protocol.plan.model import Plan
 from protocol.question import Key, Opened, Silent
 from protocol.steps.quota import Draw, Matched
 from protocol.steps.residuals import GRAIN, SMALLEST_GROUP

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from protocol.cohort import Cohort, column, complete_cases
 from protocol.disclosure import Rules, rules
 from protocol.plan.columns import Column, model_columns
-from protocol.plan.model import Plan, levels
+from protocol.plan.model import Plan
+from protocol.plan.variables import levels
 from protocol.steps.describe import Description
 
 CHUNK = 16_384

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from protocol.cohort import Cohort, outcome
 from protocol.layout import Layout, Release, count, real
-from protocol.plan.model import BinaryOutcome, Plan
+from protocol.plan.endpoints import BinaryOutcome
+from protocol.plan.model import Plan
 from protocol.question import Key, Opened, Silent
 from protocol.steps.describe import MAX_WEIGHT
 from protocol.steps.plausible import require

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from protocol.cohort import Cohort
 from protocol.errors import FederationError
 from protocol.layout import Layout, Release, count
-from protocol.plan.model import Plan, levels
+from protocol.plan.model import Plan
+from protocol.plan.variables import levels
 from protocol.question import Key, Opened, Silent
 from protocol.steps.model import Model
 

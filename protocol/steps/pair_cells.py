@@ -12,7 +12,8 @@ import numpy as np
 from protocol.cohort import Cohort, event_status
 from protocol.disclosure import time_grid
 from protocol.layout import Layout, Release, count
-from protocol.plan.model import Plan, TimeToEvent
+from protocol.plan.endpoints import TimeToEvent
+from protocol.plan.model import Plan
 from protocol.question import Key, Opened, Silent
 from protocol.stats.pairs import EventCell
 from protocol.steps.quota import Matched

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from protocol.cohort import Cohort, Flags, complete_cases, fulfils, known
 from protocol.disclosure import rules
 from protocol.plan.model import Plan
-from protocol.plan.model import Population as Filter
+from protocol.plan.patients import Population as Filter
 
 
 class Population(Protocol):

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from protocol.cohort import Cohort
 from protocol.layout import Layout, Release, count
 from protocol.plan.columns import number_column
-from protocol.plan.model import Number, Plan
+from protocol.plan.model import Plan
+from protocol.plan.variables import Number
 from protocol.question import Key, Opened, Silent
 from protocol.stats.quantiles import type_7
 from protocol.steps.describe import Description, counts_values, described

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from protocol.cohort import Cohort
 from protocol.disclosure import rules
-from protocol.plan.model import Design
+from protocol.plan.adjustment import Design
 from protocol.stats.transport import Flow, FlowCell, give_up, passes, used
 from protocol.steps.coin import CoinTerms, lottery_numbers
 from protocol.steps.overlap import ScoreHistogram, Strata

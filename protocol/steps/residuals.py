@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from protocol.cohort import Cohort, event_status
 from protocol.disclosure import time_grid
 from protocol.layout import Layout, Release, real
-from protocol.plan.model import Plan, TimeToEvent
+from protocol.plan.endpoints import TimeToEvent
+from protocol.plan.model import Plan
 from protocol.question import Key, Opened, Silent
 from protocol.stats.cox import PairCell
 from protocol.steps.quota import Matched, Quotas

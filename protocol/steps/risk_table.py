@@ -10,7 +10,8 @@ from protocol.cohort import Cohort, Flags, at_levels, event_status
 from protocol.disclosure import time_grid
 from protocol.grid import Grid
 from protocol.layout import Layout, Release, count, real
-from protocol.plan.model import Plan, TimeToEvent
+from protocol.plan.endpoints import TimeToEvent
+from protocol.plan.model import Plan
 from protocol.question import Key, Opened, Silent
 from protocol.stats.table import RiskTable, Weights, tabulate
 from protocol.steps.describe import MAX_WEIGHT

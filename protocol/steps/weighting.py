@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from protocol.cohort import Cohort
 from protocol.disclosure import rules
-from protocol.plan.model import Target, Weighting
+from protocol.plan.adjustment import Target, Weighting
 from protocol.steps.model import Model
 from protocol.steps.overlap import CLAMP
 from protocol.steps.population import rounded

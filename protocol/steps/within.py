@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from protocol.cohort import Cohort
 from protocol.disclosure import rules
-from protocol.plan.model import Design
+from protocol.plan.adjustment import Design
 from protocol.steps.overlap import Strata
 from protocol.steps.population import rounded
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from protocol.cohort import Extract, Flags
 from protocol.errors import Problem, ProblemsError
-from protocol.plan.model import Number, Plan, Time
+from protocol.plan.model import Plan
+from protocol.plan.variables import Number, Time
 from site_node.data.header import ID, choose_columns, end_of, start_of
 from site_node.data.mapping_model import SiteMapping
 from site_node.data.problems import MAX_ID_BYTES, problem

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from protocol.errors import Problem
-from protocol.plan.model import Binary, Number, Plan, Time, levels
+from protocol.plan.model import Plan
+from protocol.plan.variables import Binary, Number, Time, levels
 from site_node.data.mapping_model import SiteMapping
 
 

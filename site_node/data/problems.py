@@ -3,7 +3,8 @@
 from typing import assert_never
 
 from protocol.errors import Problem
-from protocol.plan.model import Binary, Category, Number, Plan, Time, levels
+from protocol.plan.model import Plan
+from protocol.plan.variables import Binary, Category, Number, Time, levels
 from site_node.data.tally import ABOUT_ABSENCE, PATIENT_ID, Violation
 from site_node.data.units import Suspicion
 from site_node.data.values import AnyVariable, Rule

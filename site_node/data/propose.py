@@ -12,7 +12,8 @@ from typing import assert_never
 
 import numpy as np
 
-from protocol.plan.model import Binary, Category, Number, Plan, Time
+from protocol.plan.model import Plan
+from protocol.plan.variables import Binary, Category, Number, Time
 from site_node.data.header import DEFAULT_IDS
 from site_node.data.propose_levels import propose_levels, quoted
 from site_node.data.similar import Match, looks_like_id, match_columns

@@ -7,7 +7,7 @@ are matched. The others are a person's to decide, and are listed only where that
 import unicodedata
 from collections.abc import Iterator
 
-from protocol.plan.model import Binary, Category, levels
+from protocol.plan.variables import Binary, Category, levels
 from site_node.data.header import plain
 from site_node.data.source import Column
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from protocol.plan.model import Number, Plan
+from protocol.plan.model import Plan
+from protocol.plan.variables import Number
 from site_node.data.units import WORD_ENDS, parse_unit, unit_of_column
 from site_node.data.values import AnyVariable
 

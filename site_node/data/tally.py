@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.cohort import Flags
-from protocol.plan.model import Plan, TimeToEvent, levels
+from protocol.plan.endpoints import TimeToEvent
+from protocol.plan.model import Plan
+from protocol.plan.variables import levels
 from site_node.data.values import Rule, Typed
 
 ROWS_SHOWN = 20

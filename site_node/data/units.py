@@ -14,7 +14,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.plan.model import Number, Plan, Time
+from protocol.plan.model import Plan
+from protocol.plan.variables import Number, Time
 
 FAR = 8.0
 """How many times a column's median may be off the plan's centre before that is said."""

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.cohort import MISSING_LEVEL
-from protocol.plan.model import Binary, Category, Number, Time, levels
+from protocol.plan.variables import Binary, Category, Number, Time, levels
 from site_node.data.dates import DEFAULT_FORM, NoDateError, reader
 from site_node.data.source import Column
 

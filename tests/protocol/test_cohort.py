@@ -19,7 +19,7 @@ from protocol.cohort import (
 )
 from protocol.ids import site_id
 from protocol.plan.columns import Column
-from protocol.plan.model import Condition, Eligibility
+from protocol.plan.patients import Condition, Eligibility
 from tests.federation.cohorts import cohort, key, small_plan
 
 PLAN = small_plan().model_copy(

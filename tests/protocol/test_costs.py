@@ -9,8 +9,10 @@ import numpy as np
 
 from protocol.costs import METHODS, OTHER, TABLES, costs
 from protocol.leaves import leaves
+from protocol.plan.adjustment import Weighting
 from protocol.plan.check import check
-from protocol.plan.model import FurtherTest, Plan, Sensitivity, TimeToEvent, Weighting
+from protocol.plan.endpoints import FurtherTest, TimeToEvent
+from protocol.plan.model import Plan, Sensitivity
 from protocol.secagg.messages import Block
 from tests.federation.cohorts import Walked, crlm, small_plan, walk
 

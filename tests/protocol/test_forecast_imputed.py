@@ -3,7 +3,7 @@
 import numpy as np
 
 from protocol.forecast import forecast
-from protocol.plan.model import Imputation, Weighting
+from protocol.plan.adjustment import Imputation, Weighting
 from tests.federation.cohorts import small_plan
 
 

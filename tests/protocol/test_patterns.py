@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.patterns import Marks, asked, planned, singles_out
-from protocol.plan.model import Condition, Eligibility
+from protocol.plan.patients import Condition, Eligibility
 from protocol.steps.describe import Describe
 from protocol.steps.population import Complete, Everybody
 from protocol.steps.risk_table import Level, RiskTableStep

@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import TypeVar
 
 from protocol.cohort import Cohort
-from protocol.plan.model import Plan, TimeToEvent
+from protocol.plan.endpoints import TimeToEvent
+from protocol.plan.model import Plan
 from protocol.play import Play
 from protocol.question import Record, Step
 from protocol.steps.population import Everybody, Population

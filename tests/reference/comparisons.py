@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from protocol.cohort import Cohort
 from protocol.plan.columns import Column, balance_columns, number_column
-from protocol.plan.model import Number, Plan
+from protocol.plan.model import Plan
+from protocol.plan.variables import Number
 from protocol.question import Record
 from protocol.run import Played
 from protocol.stats import location, tables

@@ -10,25 +10,11 @@ from protocol.cohort import Cohort, Extract, enrol
 from protocol.ids import site_id
 from protocol.layout import ReleaseError
 from protocol.parts.propensity import Scores
-from protocol.plan.model import (
-    AnyEndpoint,
-    AnyVariable,
-    Binary,
-    BinaryOutcome,
-    Category,
-    Condition,
-    Covariate,
-    Disclosure,
-    Number,
-    Plan,
-    Population,
-    Propensity,
-    Study,
-    Time,
-    TimeToEvent,
-    Treatment,
-    Weighting,
-)
+from protocol.plan.adjustment import Covariate, Propensity, Weighting
+from protocol.plan.endpoints import AnyEndpoint, BinaryOutcome, TimeToEvent
+from protocol.plan.model import Disclosure, Plan, Study
+from protocol.plan.patients import Condition, Population, Treatment
+from protocol.plan.variables import AnyVariable, Binary, Category, Number, Time
 from protocol.run import Played, play
 from tests.reference.axis import TimeAxis, lay_axis
 from tests.reference.bench import Bench

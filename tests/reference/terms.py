@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.plan.model import Binary, Category, Number
+from protocol.plan.variables import Binary, Category, Number
 from tests.reference.case import SITE, Case, Rows, plain, same
 
 OTHER = "(other)"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from protocol.plan.adjustment import Weighting
 from protocol.plan.check import check
-from protocol.plan.model import Weighting
 from tests.reference.__main__ import main
 from tests.reference.axis import lay_axis
 from tests.reference.case import read_case

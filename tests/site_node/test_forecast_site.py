@@ -6,7 +6,8 @@ import pytest
 
 from protocol.cohort import Cohort, enrol
 from protocol.ids import site_id
-from protocol.plan.model import Plan, Subgroup
+from protocol.plan.endpoints import Subgroup
+from protocol.plan.model import Plan
 from protocol.plan.read import read_plan
 from riskset.plans import read_builtin
 from site_node.data.check import read_extract

@@ -9,7 +9,7 @@ import pytest
 from coordinator.report.estimates import estimates
 from coordinator.report.page import report_html
 from coordinator.report.sections.pages import FOLDER, METHODS, PAGES, TERMS, page_of, pages_of
-from protocol.plan.model import Design, Stratification, Weighting
+from protocol.plan.adjustment import Design, Stratification, Weighting
 from protocol.results import Results, results
 from protocol.run import play
 from tests.coordinator.examples import both, competing, imputed, nothing

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from protocol.cohort import complete_cases, outcome
 from protocol.parts.doubly_robust import no_model
 from protocol.parts.propensity import Scores
-from protocol.plan.model import BinaryOutcome, Plan
+from protocol.plan.endpoints import BinaryOutcome
+from protocol.plan.model import Plan
 from protocol.results.fold import results
 from protocol.results.values.binary import DoublyRobust
 from protocol.run import Played, play

@@ -18,8 +18,9 @@ from protocol.cohort import Cohort, column
 from protocol.parts.imputation import NAME, Imputed, analyse, complete, missing_covariates
 from protocol.parts.matching import LeftOut
 from protocol.parts.propensity import Scores, fit_propensity
+from protocol.plan.adjustment import Imputation, Weighting
 from protocol.plan.columns import balance_columns
-from protocol.plan.model import Imputation, Plan, Weighting
+from protocol.plan.model import Plan
 from protocol.question import Record
 from protocol.results.survival import survival_result
 from protocol.steps.completion import Completion, KeyedTickets, Recipe, targets

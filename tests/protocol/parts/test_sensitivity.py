@@ -11,16 +11,11 @@ from hypothesis import strategies as st
 from protocol.cohort import Cohort
 from protocol.parts.propensity import Scores
 from protocol.parts.strata import ScoreStrata, differences, fine_strata, inner_cuts
+from protocol.plan.adjustment import Imputation, Stratification, Weighting
 from protocol.plan.check import check
 from protocol.plan.digest import canonical, plan_digest
-from protocol.plan.model import (
-    Imputation,
-    Plan,
-    Sensitivity,
-    Stratification,
-    TimeToEvent,
-    Weighting,
-)
+from protocol.plan.endpoints import TimeToEvent
+from protocol.plan.model import Plan, Sensitivity
 from protocol.stats.cox import NotEstimable, fit
 from protocol.steps.fifths import StratumGroups
 from protocol.steps.left_out import REACH, STEP, STEPS, LeftOutHospitals

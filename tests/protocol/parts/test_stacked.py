@@ -8,7 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from protocol.cohort import complete_cases, event_status
-from protocol.plan.model import Plan, Sensitivity, Target, TimeToEvent, Weighting
+from protocol.plan.adjustment import Target, Weighting
+from protocol.plan.endpoints import TimeToEvent
+from protocol.plan.model import Plan, Sensitivity
 from protocol.results.fold import results
 from protocol.results.values.estimates import HazardRatio
 from protocol.run import Played, play

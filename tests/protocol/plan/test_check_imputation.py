@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from protocol.plan.adjustment import Imputation, Weighting
 from protocol.plan.check import check
 from protocol.plan.digest import canonical, plan_digest
 from protocol.plan.explain import explain
-from protocol.plan.model import Imputation, Plan, Weighting
+from protocol.plan.model import Plan
 from tests.federation.cohorts import changed, small_plan
 
 OVERLAP = (Weighting(name="overlap", target="overlap"),)

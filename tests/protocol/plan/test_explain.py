@@ -6,17 +6,12 @@ import pytest
 
 from protocol.cohort import reasons
 from protocol.disclosure import rules
+from protocol.plan.adjustment import Stratification, Weighting
 from protocol.plan.check_analysis import FEWEST_PATIENTS, FEWEST_SITES
 from protocol.plan.digest import plan_digest
+from protocol.plan.endpoints import TimeToEvent
 from protocol.plan.explain import Leaving, Section, explain, leaving_table
-from protocol.plan.model import (
-    Disclosure,
-    Plan,
-    Sensitivity,
-    Stratification,
-    TimeToEvent,
-    Weighting,
-)
+from protocol.plan.model import Disclosure, Plan, Sensitivity
 from protocol.plan.profiles import LEVEL_HOSPITALS, PROFILES, STRATA_HOSPITALS, sentences
 from protocol.plan.read import read_plan
 from protocol.plan.words import handle

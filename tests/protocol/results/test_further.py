@@ -9,17 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.grid import MONTHS, grid
+from protocol.plan.adjustment import Stratification, Weighting
 from protocol.plan.check import check
 from protocol.plan.digest import canonical
+from protocol.plan.endpoints import Subgroup, TimeToEvent
 from protocol.plan.explain import explain
-from protocol.plan.model import (
-    Plan,
-    Sensitivity,
-    Stratification,
-    Subgroup,
-    TimeToEvent,
-    Weighting,
-)
+from protocol.plan.model import Plan, Sensitivity
 from protocol.results.fold import results
 from protocol.results.model import Results
 from protocol.results.time_grids import coarsened, wider

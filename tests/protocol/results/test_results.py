@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from protocol.plan.model import Weighting
+from protocol.plan.adjustment import Weighting
 from protocol.results import Results, results
 from protocol.results.values.causes import CauseResult
 from protocol.results.values.survival import SurvivalResult

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from protocol.plan.model import Stratification, Weighting
+from protocol.plan.adjustment import Stratification, Weighting
 from protocol.results.fold import results
 from protocol.results.model import Results
 from protocol.run import Played, play

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from protocol.plan.columns import Column, number_column
-from protocol.plan.model import Number, levels
+from protocol.plan.variables import Number, levels
 from protocol.steps.describe import (
     Describe,
     Description,

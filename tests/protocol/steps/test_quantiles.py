@@ -12,7 +12,8 @@ from protocol.parts.quantiles import exact_quartiles
 from protocol.plan.check import check
 from protocol.plan.digest import canonical
 from protocol.plan.explain import explain
-from protocol.plan.model import Number, Plan
+from protocol.plan.model import Plan
+from protocol.plan.variables import Number
 from protocol.question import Record
 from protocol.results.quartiles import exact_quartiles as found_in
 from protocol.stats.quantiles import interpolate, type_7

@@ -8,9 +8,10 @@ import pytest
 from protocol.cohort import Cohort
 from protocol.parts.matching import LeftOut
 from protocol.parts.propensity import Scores
+from protocol.plan.adjustment import Target, Weighting
 from protocol.plan.check import check
 from protocol.plan.columns import balance_columns
-from protocol.plan.model import Plan, Target, Weighting
+from protocol.plan.model import Plan
 from protocol.steps.weighting import Weighted, propensity_weights
 from tests.federation.cohorts import Walked, changed, clinics, pool, small_plan, walk
 

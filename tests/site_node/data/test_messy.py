@@ -7,8 +7,9 @@ import pytest
 
 from protocol.cohort import Extract
 from protocol.errors import ProblemsError
-from protocol.plan.model import Number, Plan
+from protocol.plan.model import Plan
 from protocol.plan.read import read_plan
+from protocol.plan.variables import Number
 from riskset.plans import read_builtin
 from riskset.simulate import find_extracts, read_hospitals, simulate
 from site_node.data.check import read_extract

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.plan.model import Binary, Category, Number, Time
+from protocol.plan.variables import Binary, Category, Number, Time
 from site_node.data.source import Column
 from site_node.data.values import AnyVariable, Notation, Rule, type_column, type_days
 

@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from protocol.plan.model import Number, Plan
+from protocol.plan.model import Plan
+from protocol.plan.variables import Number
 from site_node.data.units import (
     Strays,
     Suspicion,
