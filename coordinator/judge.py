@@ -25,6 +25,14 @@ Judge = Callable[[SiteId, Said], T]
 TRANSIENT = "unavailable"
 """The code of a hospital that cannot answer just now, such as for a full disk."""
 
+OVER = "run-over"
+"""The code of a hospital that has ended the run for good."""
+
+_OVER = (
+    ": the run is over there, because its time ran out (its roster serves until {expires}) or it "
+    "was withdrawn; abort it here, too, and start a new run"
+)
+
 _CODE = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
 
 
@@ -89,7 +97,8 @@ class Question(Generic[T]):
         code = no.code if _CODE.fullmatch(no.code) else "unreadable"
         if code == TRANSIENT:
             return ReplyError(f"{site} cannot answer just now [{code}]")
-        return RefusedError(f"{site} refuses {self.what} [{code}]")
+        why = _OVER.format(expires=self.run.roster.expires) if code == OVER else ""
+        return RefusedError(f"{site} refuses {self.what}{why} [{code}]")
 
 
 def opening(run: Run) -> Judge[KeyShare]:
@@ -136,6 +145,7 @@ def ending(run: Run, state: State | None = None, chain: bytes | None = None) -> 
         if not isinstance(said, Done) or (said.site, said.ctx) != (site, run.ctx):
             raise _other(site)
         said.verify(run.roster.identity_of(site))
+        said.require_run(run.run_id)
         if state is not None and said.state != state:
             raise ReplyError(f"{site}: the run is {said.state} there")
         if chain is not None and said.chain != chain:

@@ -249,7 +249,13 @@ def submit(settings: SiteConfig, software: bytes, *items: Item) -> bool:
 
 
 def approve(
-    config: Path, proposal: Proposal, operator: str, key: Path, software: bytes | None = None
+    config: Path,
+    proposal: Proposal,
+    operator: str,
+    key: Path,
+    software: bytes | None = None,
+    *,
+    conditions: Conditions = NO_CONDITIONS,
 ) -> None:
     """Take a proposal in and approve it at once: where one program plays all parts, as in a demo.
 
@@ -266,7 +272,7 @@ def approve(
     name, seed = read_operator(settings, operator, key)
     about = find(all_waiting(settings, software), proposal.plan_digest.hex())
     house = house_of(settings, StateFolder(settings.state), software)
-    wish = Wish(Verdict.APPROVE, name, seed, about.words)
+    wish = Wish(Verdict.APPROVE, name, seed, about.words, conditions=conditions)
     submit(settings, software, decision_item(decide(house, about, wish, utc_now())))
 
 

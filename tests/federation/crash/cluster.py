@@ -5,14 +5,18 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from multiprocessing import connection
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
+from coordinator.control import request_resume
 from coordinator.journal import Journal, RunState
 from coordinator.store import Store
+from protocol.governance.signed import SignedRoster
 from protocol.ids import SiteId
 from tests.federation.crash.ground import Ground
 from tests.federation.crash.lives import LIVE, Death, World, hospital, office
@@ -61,12 +65,23 @@ class Machine:
         """How often it was killed."""
         return self.ends.count(-signal.SIGKILL)
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal; one that has just died does not mind."""
+    @property
+    def number(self) -> int:
+        """The process's id."""
         assert self.process is not None
         assert self.process.pid is not None
+        return self.process.pid
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal; one that has just died does not mind."""
         with suppress(ProcessLookupError):
-            os.kill(self.process.pid, number)
+            os.kill(self.number, number)
+
+    def again(self, **world: Any) -> None:
+        """Start it anew, as a person does, in surroundings that are otherwise the same."""
+        self.stop()
+        self.world = replace(self.world, **world)
+        self.start()
 
     def stop(self) -> None:
         """Kill it for good, and wait until it is gone."""
@@ -119,9 +134,29 @@ class Cluster:
         self.until_state(journal, RunState.FINISHED)
         self.until(lambda: journal.row().published is not None)
 
+    def go_on(self, machine: Machine, reached: Callable[[], bool]) -> None:
+        """Let a process that stopped go on, until something holds."""
+
+        def gone_on() -> bool:
+            machine.signal(signal.SIGCONT)  # again, as a mark is made just before the stop
+            return reached()
+
+        self.until(gone_on)
+
+    def resume(self, journal: Journal, told: str) -> None:
+        """Have a run go on, and wait for what is told of that."""
+        before = count(journal, told)
+        request_resume(journal.store, journal.run_id, datetime.now(UTC))
+        self.until(lambda: count(journal, told) > before)
+
     def stop(self) -> None:
         for machine in self.machines:
             machine.stop()
+
+
+def count(journal: Journal, kind: str) -> int:
+    """Count the events of a kind."""
+    return sum(event.kind == kind for _, event in journal.events())
 
 
 def cluster(
@@ -133,12 +168,12 @@ def cluster(
 ) -> Cluster:
     """Put the machines of a federation together; none is started."""
     ledgers = {site: ground.state(site).ledger for site in ground.sites}
-    world = World(office_hours, ground.tap, ledgers)
+    world = World(office_hours, ground.clock, tap=ground.tap, ledgers=ledgers)
     sites = {
         site: Machine(
             hospital,
             file,
-            World((hours or {}).get(site, 0)),
+            World((hours or {}).get(site, 0), ground.clock),
             list((site_deaths or {}).get(site, ())),
         )
         for site, file in ground.site_files.items()
@@ -147,10 +182,10 @@ def cluster(
 
 
 @contextmanager
-def running(made: Cluster) -> Iterator[tuple[Cluster, Journal]]:
+def running(made: Cluster, roster: SignedRoster | None = None) -> Iterator[tuple[Cluster, Journal]]:
     """Start a run and all machines; at the end every process is gone."""
     with Store(made.ground.office.store) as store:
-        journal = made.ground.start(store)
+        journal = made.ground.start(store, roster or made.ground.roster())
         try:
             made.start()
             yield made, journal

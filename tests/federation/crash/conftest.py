@@ -4,10 +4,11 @@ from tests.federation.crash.fixtures import (
     ground,
     ground_with,
     postgres,
+    stored,
     sums,
     template,
     whole,
     whole_sums,
 )
 
-__all__ = ["ground", "ground_with", "postgres", "sums", "template", "whole", "whole_sums"]
+__all__ = ["ground", "ground_with", "postgres", "stored", "sums", "template", "whole", "whole_sums"]

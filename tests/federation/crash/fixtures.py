@@ -18,7 +18,7 @@ from tests.federation.crash.ground import (
     totals,
 )
 from tests.federation.crash.invariants import published
-from tests.postgres import postgres_server
+from tests.postgres import new_database, postgres_server
 
 
 @pytest.fixture(scope="session")
@@ -63,3 +63,11 @@ def ground(template: Ground, tmp_path: Path) -> Ground:
 def ground_with(template: Ground, tmp_path: Path) -> Callable[[str], Ground]:
     """Copy the federation, with a journal of the office's own choice."""
     return lambda store: copied(template, tmp_path / "federation", store)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def stored(request: pytest.FixtureRequest, ground_with: Callable[[str], Ground]) -> Ground:
+    """Copy the federation twice: with the office's journal in a file, and in a database server."""
+    if request.param == "sqlite":
+        return ground_with("")
+    return ground_with(new_database(request.getfixturevalue("postgres")))

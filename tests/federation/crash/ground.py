@@ -24,6 +24,7 @@ from coordinator.journal import Journal
 from coordinator.members import keep_roster
 from coordinator.store import Store
 from protocol.cohort import Cohort, enrol
+from protocol.governance.approval import NO_CONDITIONS, Conditions
 from protocol.governance.chain import signed_roster
 from protocol.governance.federation import Federation
 from protocol.governance.proposal import propose
@@ -81,6 +82,17 @@ class Ground:
     def tap(self) -> Path:
         """Where the office's process notes every reply as it arrives."""
         return self.folder / "tap.jsonl"
+
+    @property
+    def clock(self) -> Path:
+        """Where it stands how many hours have passed for everybody."""
+        return self.folder / "hours"
+
+    def pass_hours(self, hours: float) -> None:
+        """Let time pass for all processes at once."""
+        new = self.clock.with_suffix(".new")
+        new.write_text(str(hours))
+        new.replace(self.clock)
 
     def site_file(self, site: SiteId) -> Path:
         return self.folder / site / "site.toml"
@@ -145,22 +157,38 @@ class Ground:
         for file in self.site_files.values():
             set_address(file, f"{HOST}:{port}")
 
-    def start(self, store: Store, roster: SignedRoster | None = None) -> Journal:
-        """Write a run into the journal."""
-        now, signed = datetime.now(UTC), roster or self.roster()
-        keep_roster(store, signed, now)
-        self.approve(signed)
-        start = Start(next(_RUNS).to_bytes(16, "big"), self.plan, (signed,))
+    def start(
+        self,
+        store: Store,
+        *chain: SignedRoster,
+        replaces: bytes | None = None,
+    ) -> Journal:
+        """Write a run into the journal, and let every hospital's operator approve it before."""
+        chain = chain or (self.roster(),)
+        now = datetime.now(UTC)
+        for signed in chain:
+            keep_roster(store, signed, now)
+        for site in self.sites:
+            self.approve(site, chain)
+        start = Start(next(_RUNS).to_bytes(16, "big"), self.plan, chain, replaces=replaces)
         row = start_run(store, start, now=now, software=version("riskset"))
         return Journal(store, row.run_id)
 
-    def approve(self, roster: SignedRoster) -> None:
-        """Let every hospital's operator approve the plan under a roster."""
+    def approve(
+        self,
+        site: SiteId,
+        chain: tuple[SignedRoster, ...] = (),
+        conditions: Conditions = NO_CONDITIONS,
+        software: bytes = SOFTWARE,
+    ) -> None:
+        """Let a hospital's operator approve the plan, if it has one."""
+        settings, file = self.settings(site), self.site_file(site)
+        if not settings.operators:
+            return
         signer = read_authority_seed(self.centre / PLAN_SIGNER)
-        proposal = propose(canonical(self.plan), (roster,), self.federation, signer)
-        for file in self.site_files.values():
-            if self.settings(SiteId(file.parent.name)).operators:
-                approve(file, proposal, OPERATOR, file.with_name("operator.key"), SOFTWARE)
+        proposal = propose(canonical(self.plan), chain or (self.roster(),), self.federation, signer)
+        key = file.with_name("operator.key")
+        approve(file, proposal, OPERATOR, key, software, conditions=conditions)
 
     @property
     def _identities(self) -> Path:

@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ import site_node.carriers.grpc
 import site_node.serving
 from coordinator.carriers.sessions import Switchboard
 from coordinator.config import read_config
+from protocol import PROGRAM_VERSION
 from protocol.ids import SiteId
 from protocol.run import Played
 from riskset.serving import serve_centre
@@ -33,6 +35,7 @@ from site_node.folder import write_private
 from site_node.ledger import Ledger
 from site_node.serving import ending_by_signal, prepared
 from tests.federation.crash.ground import SOFTWARE, totals
+from tests.federation.crash.mounts import mounted_on_itself
 
 
 @dataclass
@@ -63,27 +66,39 @@ LIVE = Death()
 
 @dataclass(frozen=True)
 class World:
-    """What is odd about a process's surroundings: its clock, in hours; where replies are noted.
+    """What is odd about a process's surroundings.
 
-    `ledgers` are those of all hospitals, to look for a reply at the moment it arrives.
+    Its clock is off by some `hours`, and by those that stand in the file `clock`: time passes for
+    a process that lives. `software` and `program` are what is installed there. `mounts` are
+    folders with a mount of their own, which can be made read-only, and `read_only` those that are
+    so from the beginning. Replies are noted in the file `tap`; `ledgers` are those of all
+    hospitals, to look for a reply at the moment it arrives.
     """
 
     hours: float = 0
+    clock: Path | None = None
+    software: bytes = SOFTWARE
+    program: str = PROGRAM_VERSION
+    mounts: tuple[Path, ...] = ()
+    read_only: tuple[Path, ...] = ()
     tap: Path | None = None
     ledgers: Mapping[SiteId, Path] = field(default_factory=dict)
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + timedelta(hours=self.hours)
+        passed = float(self.clock.read_text()) if self.clock and self.clock.exists() else 0.0
+        return datetime.now(UTC) + timedelta(hours=self.hours + passed)
 
 
 def hospital(config: Path, world: World, death: Death) -> None:
     """Live as a hospital's node until a signal or a death."""
     _write_to(screen(config))
+    _mount(world)
     with (
         patch.object(backoff, "FIRST_SECONDS", 0.05),  # all else waits as long as in earnest
         patch.object(site_node.carriers.grpc, "HELD_SECONDS", 0.0),
         _clock(world),
-        prepared(config, lambda _: None, death, lambda: SOFTWARE) as serving,
+        _installed(world),
+        prepared(config, lambda _: None, death, lambda: world.software) as serving,
         ending_by_signal(serving.carrier.stop),
     ):
         serving.run()
@@ -94,8 +109,13 @@ def office(config: Path, world: World, death: Death) -> None:
     _write_to(screen(config))
     stopped = Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    _mount(world)
     settings = read_config(config)
-    with _tapped(world), patch.object(riskset.serving, "utc_now", world.now):
+    with (
+        _tapped(world),
+        _installed(world),
+        patch.object(riskset.serving, "utc_now", world.now),
+    ):
         serve_centre(
             settings,
             stopped,
@@ -133,6 +153,21 @@ def _clock(world: World) -> Iterator[None]:
 
 
 @contextmanager
+def _installed(world: World) -> Iterator[None]:
+    """Have another version of the study program, as all modules know it that are loaded."""
+    with ExitStack() as stack:
+        for module in list(sys.modules.values()):
+            if getattr(module, "PROGRAM_VERSION", None) == PROGRAM_VERSION:
+                stack.enter_context(patch.object(module, "PROGRAM_VERSION", world.program))
+        yield
+
+
+def _mount(world: World) -> None:
+    if folders := (*world.mounts, *world.read_only):
+        mounted_on_itself(folders, world.read_only)
+
+
+@contextmanager
 def _tapped(world: World) -> Iterator[None]:
     """Note every reply that arrives, whatever becomes of it, and whether its ledger has it."""
     deliver = Switchboard.deliver
@@ -160,3 +195,8 @@ def rows(ledger: Path, sql: str, *values: Any) -> list[Any]:
     """Look into a ledger beside its node."""
     with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True, timeout=10)) as database:
         return database.execute(sql, values).fetchall()
+
+
+def lines(ledger: Path, kind: str) -> int:
+    """Count the lines of a kind in a ledger."""
+    return int(rows(ledger, "SELECT count(*) FROM entries WHERE kind = ?", kind)[0][0])

@@ -9,6 +9,8 @@ aborted             an abort outlives kill -9 of everybody in the middle of it; 
                     and nobody can resume the run
 finished            a restart of everybody changes nothing, and nothing is sent again
 ==================  =========================================================================
+
+Each with the office's journal in SQLite and in PostgreSQL.
 """
 
 import signal
@@ -19,19 +21,13 @@ from typing import Any
 import pytest
 
 from coordinator.control import RunStateError, request_abort, request_resume
-from coordinator.journal import Journal, RunState
+from coordinator.journal import RunState
 from site_node.ledger import Kind
 from site_node.points import Point
 from tests.federation.crash.cluster import Cluster, cluster, running
 from tests.federation.crash.ground import Ground
 from tests.federation.crash.invariants import answers, arrivals, require_closed, require_sound
-from tests.federation.crash.lives import Death, rows
-
-
-def lines(ground: Ground, site: Any, kind: Kind) -> int:
-    """Count the lines of a kind in a ledger."""
-    sql = "SELECT count(*) FROM entries WHERE kind = ?"
-    return int(rows(ground.state(site).ledger, sql, kind)[0][0])
+from tests.federation.crash.lives import Death, lines
 
 
 def kill_all(made: Cluster) -> None:
@@ -41,51 +37,40 @@ def kill_all(made: Cluster) -> None:
     made.until(lambda: all(m.killed > k for m, k in zip(made.machines, killed, strict=True)))
 
 
-def test_refused_stays_refused(ground: Ground, sums: Any) -> None:
-    unsure = ground.sites[1]
-    file = ground.site_file(unsure)
+def test_refused_stays_refused(stored: Ground, sums: Any) -> None:
+    unsure = stored.sites[1]
+    file = stored.site_file(unsure)
     settings = file.read_text()
     file.write_text(settings.replace("[log]", "[limits]\nmin_sites = 9\n\n[log]"))
-    made = cluster(ground)
+    made = cluster(stored)
     with running(made) as (_, journal):
         made.until_state(journal, RunState.REFUSED)
         for _ in range(2):
             kill_all(made)
             assert journal.row().state is RunState.REFUSED
-            resume(made, journal, "stopped")
+            made.resume(journal, "stopped")
             assert journal.row().state is RunState.REFUSED
         assert journal.row().code == "refused"
-        assert answers(ground, unsure) == set()
-        assert lines(ground, unsure, Kind.REFUSED) == 1
+        assert answers(stored, unsure) == set()
+        assert lines(stored.state(unsure).ledger, Kind.REFUSED) == 1
         file.write_text(settings)
         kill_all(made)
-        resume(made, journal, "resumed")
+        made.resume(journal, "resumed")
         made.until_published(journal)
         made.stop()
-        require_sound(ground, journal, sums)
+        require_sound(stored, journal, sums)
 
 
-def resume(made: Cluster, journal: Journal, told: str) -> None:
-    """Have a run go on, and wait for what is told of that."""
-    before = count(journal, told)
-    request_resume(journal.store, journal.run_id, datetime.now(UTC))
-    made.until(lambda: count(journal, told) > before)
-
-
-def count(journal: Journal, kind: str) -> int:
-    return sum(event.kind == kind for _, event in journal.events())
-
-
-def test_aborted_stays_aborted(ground: Ground, tmp_path: Path) -> None:
+def test_aborted_stays_aborted(stored: Ground, tmp_path: Path) -> None:
     """One hospital computes, two die over the abort, and then everybody dies."""
-    busy, first, second = ground.sites
+    busy, first, second = stored.sites
     mark = tmp_path / "computes"
     deaths = {
         busy: [Death(Point.BEFORE_LEDGER, 3, signal.SIGSTOP, mark)],
         first: [Death(Point.CLOSING)],
         second: [Death(Point.KEYS_DELETED)],
     }
-    made = cluster(ground, site_deaths=deaths)
+    made = cluster(stored, site_deaths=deaths)
     with running(made) as (_, journal):
         made.until(mark.exists)
         request_abort(journal.store, journal.run_id, datetime.now(UTC))
@@ -98,22 +83,24 @@ def test_aborted_stays_aborted(ground: Ground, tmp_path: Path) -> None:
         with pytest.raises(RunStateError, match="deleted its keys"):
             request_resume(journal.store, journal.run_id, datetime.now(UTC))
         made.stop()
-        for site in ground.sites:
-            require_closed(ground, site)
-        assert lines(ground, busy, Kind.RELEASE) == 2  # what was computed for the third is nowhere
+        for site in stored.sites:
+            require_closed(stored, site)
+        assert (
+            lines(stored.state(busy).ledger, Kind.RELEASE) == 2
+        )  # what was computed for the third is nowhere
 
 
-def test_finished_stays_finished(ground: Ground, sums: Any) -> None:
-    made = cluster(ground)
+def test_finished_stays_finished(stored: Ground, sums: Any) -> None:
+    made = cluster(stored)
     with running(made) as (_, journal):
         made.until_published(journal)
-        before, kept = len(list(arrivals(ground))), {s: answers(ground, s) for s in ground.sites}
+        before, kept = len(list(arrivals(stored))), {s: answers(stored, s) for s in stored.sites}
         kill_all(made)
         made.until(lambda: connected(made))
         made.stop()
-        assert len(list(arrivals(ground))) == before
-        assert {site: answers(ground, site) for site in ground.sites} == kept
-        require_sound(ground, journal, sums)
+        assert len(list(arrivals(stored))) == before
+        assert {site: answers(stored, site) for site in stored.sites} == kept
+        require_sound(stored, journal, sums)
 
 
 def connected(made: Cluster) -> bool:

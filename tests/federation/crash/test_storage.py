@@ -5,10 +5,12 @@ group               what it proves
 ==================  =========================================================================
 no space            a hospital, then the office, can write nothing for a while in mid-run: it
                     says so, nothing is half-written, and the run goes on without a restart
+read-only           the same where folders are mounted read-only: under a start, which ends and
+                    says so, and under a node that lives, which answers `unavailable`
 damaged             a ledger with a flipped byte stops the start, by name, until the good file
                     is back; a log of the database that was torn loses nothing that was sent
-older               an old copy of a hospital's whole folder, started beside the run that went
-                    on, answers nothing; with the newest folder back the run ends well
+older               an old copy of a hospital's whole folder, in its place or beside the node that
+                    lives, answers nothing; with the newest folder the run ends well
 two on a folder     a second node on a folder, and a second daemon on a journal, end at once;
                     the first ones do not mind
 clocks              hospitals a day early and a day late, and the office a day late: the same
@@ -22,22 +24,26 @@ import resource
 import shutil
 import signal
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from coordinator.control import request_resume
 from coordinator.journal import Journal, RunState, Wish
 from coordinator.points import Point as OfficePoint
 from protocol.ids import SiteId
+from site_node.ledger import Kind
 from site_node.points import Point
 from tests.federation.crash.cluster import Cluster, Machine, cluster, running
 from tests.federation.crash.ground import Ground
 from tests.federation.crash.invariants import arrivals, require_sound
-from tests.federation.crash.lives import Death, World, hospital, office, rows, screen
+from tests.federation.crash.lives import Death, World, hospital, lines, office, rows, screen
+from tests.federation.crash.mounts import remounted
 
 
 def log_of(ground: Ground, site: SiteId) -> str:
@@ -50,16 +56,6 @@ def limited(machine: Machine, size_bytes: int) -> None:
     assert machine.process.pid is not None
     _, hard = resource.prlimit(machine.process.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(machine.process.pid, resource.RLIMIT_FSIZE, (size_bytes, hard))
-
-
-def go_on(made: Cluster, machine: Machine, reached: Callable[[], bool]) -> None:
-    """Let a process that stopped go on, until something holds."""
-
-    def gone_on() -> bool:
-        machine.signal(signal.SIGCONT)
-        return reached()
-
-    made.until(gone_on)
 
 
 def ended(made: Cluster, journal: Journal, sums: Any) -> None:
@@ -75,7 +71,7 @@ def test_a_hospital_without_space_goes_on_when_it_has_some(ground: Ground, sums:
     with running(made) as (_, journal):
         made.until(mark.exists)
         limited(made.sites[site], 1)
-        go_on(made, made.sites[site], partial(has_unavailable, journal))
+        made.go_on(made.sites[site], partial(has_unavailable, journal))
         limited(made.sites[site], -1)
         ended(made, journal, sums)
     assert made.sites[site].ends == []
@@ -92,11 +88,65 @@ def test_an_office_without_space_goes_on_when_it_has_some(ground: Ground, sums: 
         made.until(mark.exists)
         before = journal.row()
         limited(made.office, 1)
-        go_on(made, made.office, lambda: len(list(arrivals(ground))) >= passed)
+        made.go_on(made.office, lambda: len(list(arrivals(ground))) >= passed)
         assert journal.row() == before
         limited(made.office, -1)
         ended(made, journal, sums)
     assert made.office.ends == []
+
+
+def test_a_hospital_with_a_read_only_folder_does_not_start(ground: Ground, sums: Any) -> None:
+    site, mark = ground.sites[1], ground.folder / "mark"
+    made = cluster(ground, site_deaths={site: [Death(Point.COMPUTED, 3, signal.SIGSTOP, mark)]})
+    machine, state = made.sites[site], ground.state(site)
+    with running(made) as (_, journal):
+        made.until(mark.exists)
+        before = fold(state.ledger)
+        machine.again(read_only=(state.path,))
+        made.until(lambda: 1 in machine.ends)
+        machine.stop()
+        assert set(machine.ends) == {1}
+        assert journal.row().state is RunState.ASKING
+        assert fold(state.ledger) == before
+        machine.again(read_only=())
+        ended(made, journal, sums)
+    said = f"UnavailableError: {state.path / 'lock'}: read-only file system"
+    assert said in screen(ground.site_file(site)).read_text()
+
+
+@pytest.mark.parametrize("point", [Point.KEYS_WRITTEN, Point.CLOSING])
+def test_a_hospital_that_cannot_write_keys_goes_on_when_it_can(
+    ground: Ground, sums: Any, point: Point
+) -> None:
+    """Its folder of keys becomes read-only under it: before new ones, and before their end."""
+    site, mark = ground.sites[0], ground.folder / "mark"
+    made = cluster(ground, site_deaths={site: [Death(point, 1, signal.SIGSTOP, mark)]})
+    machine, keys = made.sites[site], ground.state(site).runs
+    machine.world = replace(machine.world, mounts=(keys,))
+    with running(made) as (_, journal):
+        made.until(mark.exists)
+        remounted(machine.number, keys, "ro")
+        made.go_on(machine, partial(has_unavailable, journal))
+        assert "read-only file system" in log_of(ground, site)
+        remounted(machine.number, keys, "rw")
+        ended(made, journal, sums)
+    assert machine.ends == []
+
+
+def test_an_office_with_a_read_only_folder_does_not_start(ground: Ground, sums: Any) -> None:
+    mark = ground.folder / "mark"
+    made = cluster(ground, [Death(OfficePoint.BEFORE_CLOSE, 2, signal.SIGSTOP, mark)])
+    with running(made) as (_, journal):
+        made.until(mark.exists)
+        before = journal.row()
+        made.office.again(read_only=(ground.centre,))
+        made.until(lambda: 1 in made.office.ends)
+        made.office.stop()
+        assert set(made.office.ends) == {1}
+        assert journal.row() == before
+        made.office.again(read_only=())
+        ended(made, journal, sums)
+    assert "read-only" in screen(ground.centre_file).read_text().lower()
 
 
 def test_a_damaged_ledger_stops_the_start_until_the_good_one_is_back(
@@ -178,6 +228,55 @@ def test_an_old_copy_of_a_hospital_answers_nothing(ground: Ground, sums: Any) ->
         machine.start()
         made.until(partial(published_if_resumed, journal))
         ended(made, journal, sums)
+
+
+def test_an_old_copy_beside_the_node_that_lives(ground: Ground, sums: Any) -> None:
+    """The copy of another disk is turned away while the node lives, and finds out once it is gone.
+
+    What it is shown at its login then is the head of the ledger that it lacks (SPEC 2.11).
+    """
+    site, busy, early = ground.sites[0], ground.sites[1], ground.folder / "early"
+    death, pause = Death(Point.AFTER_SEND, 2, signal.SIGSTOP, early), ground.folder / "pause"
+    waits = Death(Point.COMPUTED, 3, signal.SIGSTOP, pause)
+    made = cluster(ground, site_deaths={site: [death], busy: [waits]})
+    machine, folder = made.sites[site], ground.folder / site
+    other, ledger = ground.folder / "other" / "site.toml", ground.state(site).ledger
+    copy = Machine(hospital, other, machine.world)
+    with running(made) as (_, journal):
+        made.until(early.exists)
+        machine.stop()
+        shutil.copytree(folder, other.parent)
+        (other.parent / "node.log").unlink()
+        machine.start()
+        made.until(lambda: pause.exists() and lines(ledger, Kind.RELEASE) == 3)
+        machine.again()  # its login tells where its ledger stands
+        made.until(lambda: is_connected(ground, site))
+        copy.start()
+        try:
+            made.until(lambda: "another program is connected" in log_at(other))
+            before = [reply for who, reply, _ in arrivals(ground) if who == site]
+            made.until(lambda: "another program logged in" in log_of(ground, site))
+            machine.stop()
+            made.until(lambda: "which this hospital signed at an earlier login" in log_at(other))
+        finally:
+            copy.stop()
+        assert [reply for who, reply, _ in arrivals(ground) if who == site] == before
+        machine.start()
+        made.until(lambda: is_connected(ground, site))
+        made.go_on(made.sites[busy], lambda: lines(ground.state(busy).ledger, Kind.RELEASE) == 3)
+        made.until(partial(published_if_resumed, journal))
+        ended(made, journal, sums)
+
+
+def is_connected(ground: Ground, site: SiteId) -> bool:
+    """Tell whether a hospital has logged in since its last start."""
+    log = log_of(ground, site)
+    return '"connected"' in log[log.rindex('"event": "started"') :]
+
+
+def log_at(config: Path) -> str:
+    file = config.with_name("node.log")
+    return file.read_text() if file.exists() else ""
 
 
 def published_if_resumed(journal: Journal) -> bool:
