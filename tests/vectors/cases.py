@@ -15,7 +15,7 @@ from protocol.secagg.keys import ephemeral_public
 from protocol.secagg.masks import CHUNK_BYTES
 from protocol.secagg.messages import Block, Run
 from protocol.secagg.site import Keyed
-from tests.vectors import approvals, trust
+from tests.vectors import approvals, sealed, trust
 from tests.vectors.build import (
     ABC,
     Case,
@@ -478,4 +478,5 @@ DOCUMENTS: Mapping[str, tuple[str, Sequence[Case]]] = {
     "logins.json": ("Logins, recorded and changed ones included.", trust.logins()),
     "atoms.json": ("Rule L, with and without consents.", trust.atoms()),
     "requests.json": ("What opens and ends a run, signed.", trust.requests()),
+    "sealed.json": ("Sealed sessions, and records that others carry.", sealed.sealed()),
 }

@@ -40,6 +40,7 @@ from protocol.secagg.site import answer as reply_to
 from protocol.secagg.total import open_total
 from protocol.secagg.transcript import next_chain
 from protocol.words import ENGLISH
+from tests.vectors import first_sealed
 
 Given = Mapping[str, Any]
 
@@ -511,4 +512,4 @@ CASES: dict[str, Callable[[Given], Any]] = {
     name.removeprefix("case_").replace("_", "-"): function
     for name, function in list(globals().items())
     if name.startswith("case_")
-}
+} | first_sealed.CASES
