@@ -25,7 +25,6 @@ from coordinator.carriers.flower.link import (
     RunLostError,
     StoppedError,
     SuperLink,
-    require_version,
     told,
 )
 from coordinator.carriers.flower.nodes import Nodes
@@ -96,14 +95,7 @@ class FlowerCarrier:
         self._thread = threading.Thread(target=self._run, name="riskset-flower")
 
     def start(self) -> None:
-        """Begin to carry. A SuperLink that cannot be reached is tried until it can.
-
-        Raises
-        ------
-        FlowerVersionError
-            If another Flower is installed than was tested.
-        """
-        require_version()
+        """Begin to carry. A SuperLink that cannot be reached is tried until it can."""
         self._thread.start()
 
     def stop(self) -> None:

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.metadata import version
 from threading import Event
 from typing import TypeVar
 
@@ -43,9 +42,6 @@ from protocol.errors import Exit, FederationError
 
 C = TypeVar("C", bound=ProtobufClient)
 
-TESTED = "1.41"
-"""Versions of Flower that begin so are what this module was tested with."""
-
 CALL_SECONDS = 30.0
 UPLOAD_SECONDS = 60.0
 """How long an announced reply may take to come in."""
@@ -60,14 +56,6 @@ http_grid.pull_objects = partial(  # type: ignore[attr-defined]
 # What it would tell, the carrier tells in words of its own.
 logging.getLogger("flwr").setLevel(logging.CRITICAL)
 logging.getLogger("httpx").setLevel(logging.WARNING)
-
-
-class FlowerVersionError(FederationError):
-    """Another version of Flower is installed than the one that this carrier was tested with."""
-
-    code = "flower-version"
-    exit = Exit.USAGE
-    fix = f"install flwr {TESTED}, or use the carrier grpc"
 
 
 class LinkError(FederationError):
@@ -98,19 +86,6 @@ class SuperLink:
     address: str
     ca: bytes
     secret: bytes = field(repr=False)
-
-
-def require_version() -> None:
-    """Refuse another Flower than the one this was tested with.
-
-    Raises
-    ------
-    FlowerVersionError
-        If it is another.
-    """
-    found = version("flwr")
-    if not found.startswith(f"{TESTED}."):
-        raise FlowerVersionError(f"flwr {found} is installed; this carrier knows flwr {TESTED}")
 
 
 class FlowerRun:

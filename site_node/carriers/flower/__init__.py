@@ -1,13 +1,13 @@
 """A hospital's way to its requests over a Flower federation that is there already.
 
-Flower reads these settings as it is imported: it tells its maker nothing, asks nobody for updates
-and installs nothing.
+Before anything imports Flower it is kept silent, whatever the environment says, and one of another
+version than was tested is refused: its names move from version to version.
 """
 
 import os
+from importlib.metadata import version
 
-os.environ.update(
-    FLWR_TELEMETRY_ENABLED="0",
-    FLWR_DISABLE_UPDATE_CHECK="1",
-    FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION="1",
-)
+from protocol.wire.flower import SILENCE, require_tested
+
+os.environ.update(SILENCE)
+require_tested(version("flwr"))

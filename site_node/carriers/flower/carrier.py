@@ -26,7 +26,7 @@ from site_node.carriers.flower.app import (
     client_app,
     refusal,
 )
-from site_node.carriers.flower.link import BEAT_SECONDS, FleetLink, SuperLink, require_version
+from site_node.carriers.flower.link import BEAT_SECONDS, FleetLink, SuperLink
 from site_node.carriers.flower.sealed import SealedSite
 from site_node.carriers.grpc import Greet
 from site_node.carriers.session import STOP_SECONDS, At, Credentials
@@ -86,14 +86,7 @@ class FlowerSiteCarrier:
         self._worker: Worker | None = None
 
     def serve(self) -> None:
-        """Answer requests until `stop`; a SuperLink that fails is dialled again.
-
-        Raises
-        ------
-        FlowerVersionError
-            If another Flower is installed than was tested.
-        """
-        require_version()
+        """Answer requests until `stop`; a SuperLink that fails is dialled again."""
         self._worker = worker = Worker(self._handle)
         try:
             while not self._served():

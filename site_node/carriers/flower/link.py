@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from threading import Event
 
 import httpx
@@ -48,12 +47,8 @@ from flwr.supercore.protobuf.client import ProtobufClientInterceptor
 from flwr.supernode.fleet_http_client import FleetHttpClient
 from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
 
-from protocol.errors import Exit, FederationError
 from protocol.wire.sealed import MOST_PARTS
 from site_node.carriers.errors import InterceptedError, LineError
-
-TESTED = "1.41"
-"""Versions of Flower that begin so are what this module was tested with."""
 
 CALL_SECONDS = 30.0
 LEASE_SECONDS = 20
@@ -67,14 +62,6 @@ _FIX = "ask whoever runs the SuperLink; compare [flower] in site.toml with its s
 # What it would tell, the carrier tells in words of its own.
 logging.getLogger("flwr").setLevel(logging.CRITICAL)
 logging.getLogger("httpx").setLevel(logging.WARNING)
-
-
-class FlowerVersionError(FederationError):
-    """Another version of Flower is installed than the one that this carrier was tested with."""
-
-    code = "flower-version"
-    exit = Exit.USAGE
-    fix = f'install flwr {TESTED}, or set carrier = "grpc"'
 
 
 class NotLetInError(LineError):
@@ -92,19 +79,6 @@ class SuperLink:
     ca: str
     key: bytes = field(repr=False)
     proxy: str | None = None
-
-
-def require_version() -> None:
-    """Refuse another Flower than the one this was tested with.
-
-    Raises
-    ------
-    FlowerVersionError
-        If it is another.
-    """
-    found = version("flwr")
-    if not found.startswith(f"{TESTED}."):
-        raise FlowerVersionError(f"flwr {found} is installed; this carrier knows flwr {TESTED}")
 
 
 def new_key() -> bytes:

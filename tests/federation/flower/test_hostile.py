@@ -1,27 +1,30 @@
 """What a SuperLink, or somebody on it, can try; and what comes of it."""
 
+import importlib
 import io
 import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
+from types import ModuleType
 
 import pytest
 from flwr.app import ConfigRecord, Message, RecordDict
 
+import coordinator.carriers.flower
+import site_node.carriers.flower
 from coordinator.carriers.flower import link as office_link
-from coordinator.carriers.flower.link import FlowerVersionError
 from protocol.errors import FederationError
 from protocol.governance.identity import identity_public
 from protocol.ids import site_id
 from protocol.secagg.sealing import SealError, Session, accepted, offer
+from protocol.wire.flower import FlowerVersionError
 from protocol.wire.sealed import Kind, OtherVersionError, Parcel, pack_offer, read_accept
 from protocol.wire.service import Denial
 from site_node.carriers.events import Down, Warned
 from site_node.carriers.flower import link as site_link
 from site_node.carriers.flower.app import MESSAGE_TYPE, ForeignMessageError
-from site_node.carriers.flower.link import FlowerVersionError as SiteVersionError
 from site_node.carriers.flower.sealed import SealedSite
 from site_node.carriers.session import Credentials
 from site_node.carriers.worker import Handle
@@ -173,13 +176,16 @@ def sealed_site(
     return site, accepted(read_accept(said), seed("office's"), *keys)
 
 
-def test_another_flower_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module, kind in ((office_link, FlowerVersionError), (site_link, SiteVersionError)):
-        monkeypatch.setattr(module, "version", lambda _: "1.42.0")
-        with pytest.raises(
-            kind, match=r"flwr 1\.42\.0 is installed; this carrier knows flwr 1\.41"
-        ):
-            module.require_version()
+@pytest.mark.parametrize("end", [coordinator.carriers.flower, site_node.carriers.flower])
+def test_another_flower_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, end: ModuleType
+) -> None:
+    """Before anything of it is imported, so that it is no missing name that is told."""
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "1.42.0")
+    with pytest.raises(
+        FlowerVersionError, match=r"flwr 1\.42\.0 is installed; this carrier knows flwr 1\.41"
+    ):
+        importlib.reload(end)
 
 
 def test_what_is_said_where_the_superlink_is_not(superlink: Running) -> None:
