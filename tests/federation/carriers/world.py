@@ -1,12 +1,12 @@
 """A coordinator's port and hospitals that dial it, on this machine, with TLS in earnest."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from coordinator.carriers.door import Alarm
 from coordinator.carriers.grpc import GrpcServer, Hooks, Presence, Tls
@@ -99,14 +99,17 @@ class Heard(Generic[T]):
         return self.until(lambda told: isinstance(told, kind), count)
 
 
-@dataclass
-class Port:
-    """A server that runs, and what it tells."""
+@dataclass(kw_only=True)
+class Telling:
+    """What a coordinator's end tells."""
 
-    server: GrpcServer
-    where: Endpoint
     presence: Heard[Presence] = field(default_factory=Heard)
     alarms: Heard[Alarm] = field(default_factory=Heard)
+
+    def hooks(self, changed: Mapping[str, Any]) -> Hooks:
+        """Make hooks that tell it here, but for those that a test has of its own."""
+        told: dict[str, Any] = {"identity": key_of, "presence": self.presence, "alarm": self.alarms}
+        return Hooks(**(told | dict(changed)))
 
     def until_there(self, *sites: SiteId) -> None:
         for site in sites:
@@ -117,36 +120,56 @@ def _came(site: SiteId, told: Presence) -> bool:
     return told.site == site and told.connected
 
 
+@dataclass
+class Port(Telling):
+    """A server that runs, and what it tells."""
+
+    server: GrpcServer
+    where: Endpoint
+
+
 @contextmanager
 def port(number: int = 0, **settings: Any) -> Iterator[Port]:
     """Open a port until the block ends. Settings are `GrpcServer`'s, and `hooks` of `Hooks`."""
-    presence: Heard[Presence] = Heard()
-    alarms: Heard[Alarm] = Heard()
-    hooks: dict[str, Any] = {"identity": key_of, "presence": presence, "alarm": alarms}
-    hooks |= settings.pop("hooks", {})
+    telling = Telling()
+    hooks = telling.hooks(settings.pop("hooks", {}))
     own = settings.pop("tls", None) or tls()
     listen = f"{HOST}:{number or free_port()}"
-    server = GrpcServer(listen, own, OFFICE, Hooks(**hooks), software="1.0", **settings)
+    server = GrpcServer(listen, own, OFFICE, hooks, software="1.0", **settings)
     where = Endpoint(HOST, server.start())
     try:
-        yield Port(server, where, presence, alarms)
+        yield Port(server, where, presence=telling.presence, alarms=telling.alarms)
     finally:
         server.stop()
 
 
-class Dialler:
-    """A hospital's carrier in a thread of its own. `ended` is what `serve` raised, if it did."""
+C = TypeVar("C", bound="Carrying")
 
-    def __init__(self, site: SiteId, way: Way, handle: Handle, **settings: Any) -> None:
+
+class Carrying(Protocol):
+    """A hospital's carrier, of whichever kind."""
+
+    def serve(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class Threaded(Generic[C]):
+    """A hospital's carrier in a thread of its own. `ended` is what `serve` raised, if it did.
+
+    `make` is given who dials, and settings; those that a test has of its own come first.
+    """
+
+    def __init__(
+        self, make: Callable[..., C], site: SiteId, settings: Mapping[str, Any], **usual: Any
+    ) -> None:
         self.events: Heard[Event] = Heard()
         self.points: Heard[Point] = Heard()
         self.ended: BaseException | None = None
         me = Credentials(site, seed(site), identity_public(OFFICE), "1.0")
-        given: dict[str, Any] = {"tell": self.events, "at": self.points, "now": now}
-        given |= {"draw": lambda: 0.01} | settings
-        trusted = given.pop("trust", None) or trust()
-        who = given.pop("me", me)
-        self.carrier = SiteCarrier(way, trusted, lambda: who, handle, **given)
+        given = {"me": me, "tell": self.events, "at": self.points, **usual, **settings}
+        who = given.pop("me")
+        self.carrier = make(lambda: who, **given)
         self._thread = threading.Thread(target=self._serve)
 
     def start(self) -> None:
@@ -169,6 +192,18 @@ class Dialler:
             self.carrier.serve()
         except BaseException as error:
             self.ended = error
+
+
+class Dialler(Threaded[SiteCarrier]):
+    """A hospital that dials a port."""
+
+    def __init__(self, site: SiteId, way: Way, handle: Handle, **settings: Any) -> None:
+        trusted = settings.pop("trust", None) or trust()
+
+        def make(who: Callable[[], Credentials], **given: Any) -> SiteCarrier:
+            return SiteCarrier(way, trusted, who, handle, **given)
+
+        super().__init__(make, site, settings, now=now, draw=lambda: 0.01)
 
 
 @contextmanager
