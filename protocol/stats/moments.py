@@ -162,7 +162,9 @@ def smd_weighted_sd(treated: WeightedMoments, comparator: WeightedMoments) -> fl
 
 
 def variance_ratio(treated: Spread, comparator: Spread) -> float:
-    """Variance of the treated over that of the comparator; NaN where the latter is zero."""
+    """Variance of the treated over the comparator's; infinite over zero, NaN where both are."""
+    if comparator.variance == 0 and treated.variance > 0:
+        return math.inf
     return ratio(treated.variance, comparator.variance)
 
 

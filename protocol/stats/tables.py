@@ -206,7 +206,9 @@ class MantelHaenszel:
 
     @property
     def odds_ratio(self) -> float:
-        """Common odds ratio; NaN where no stratum is informative."""
+        """Common odds ratio; infinite without a discordant product, NaN without either."""
+        if self.discordant == 0 and self.concordant > 0:
+            return math.inf
         return ratio(self.concordant, self.discordant)
 
     def interval(self, level: float = 0.95) -> Interval:

@@ -55,6 +55,14 @@ def test_nobody_has_no_mean() -> None:
     assert math.isnan(WeightedMoments(2.0, 4.0, 2.0, 2.0).variance)
 
 
+def test_variance_ratio_of_a_constant_arm() -> None:
+    # R: var(c(1, 2)) / var(c(3, 3)) is Inf, var(c(3, 3)) / var(c(3, 3)) NaN.
+    spread, constant = moments([1.0, 2.0]), moments([3.0, 3.0])
+    assert variance_ratio(spread, constant) == math.inf
+    assert variance_ratio(constant, spread) == 0.0
+    assert math.isnan(variance_ratio(constant, constant))
+
+
 @settings(max_examples=40, deadline=None)
 @given(columns, st.floats(0.1, 10))
 def test_equal_weights_change_nothing(values: list[float], w: float) -> None:
