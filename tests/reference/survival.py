@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from protocol.question import Record
 from protocol.stats import km, log_rank, rmst
 from protocol.stats.cox import Cox, CoxTerms, NotEstimable, Ties, converged, fit
@@ -89,15 +91,23 @@ def limits(points: Survival, *, robust: bool) -> dict[str, Any]:
     return found
 
 
+def limits_at(curve: Curve, points: Survival, *, robust: bool) -> dict[str, Any]:
+    """Find limits at fixed times; before a curve's first time `summary.survfit` prints 1."""
+    early = points.times < min(curve.times, default=math.inf)
+    found = limits(points, robust=robust)
+    return {name: np.where(early, 1.0, limit) for name, limit in found.items()}
+
+
 def landmark(sample: Sample, landmarks: Reals) -> dict[str, Any]:
     """Read survival at fixed times, with Greenwood's errors also where patients are weighted."""
-    points = km.at(km.curve(sample), landmarks)
+    curve = km.curve(sample)
+    points = km.at(curve, landmarks)
     return {
         "time": points.times,
         "n_risk": points.at_risk,
         "surv": points.survival,
         "std_err": points.std_error,
-        **limits(points, robust=False),
+        **limits_at(curve, points, robust=False),
     }
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from protocol.stats import tables
 from protocol.stats.cox import NotEstimable
 from tests.reference import made_up
 from tests.reference.__main__ import main
@@ -368,3 +369,28 @@ def test_what_one_part_cannot_answer_leaves_the_others(
     gone = whole.keys() - found.keys()
     assert gone
     assert all(name.startswith("surv.os.") for name in gone)
+
+
+def test_an_outcome_that_tells_the_arms_apart(tmp_path: Path) -> None:
+    """Exact limits of a table of two empty cells, and R's common odds ratio, have one end."""
+    rows = [row | {"bleeding": int(row["group"] == "new")} for row in records()]
+    found = answer(write(tmp_path / "case", rows))
+    # As fisher.test(matrix(c(46, 0, 0, 44), 2)): Inf, from 262.56 to Inf.
+    exact = found["tests.bleeding.categorical"]
+    assert (exact["fisher_or"], exact["fisher_upper"]) == ("Inf", "Inf")
+    n0, n1 = (sum(found["tests.bleeding.table"][arm]) for arm in ("arm0", "arm1"))
+    wanted = tables.conditional_odds_ratio((0, n1), (n0, n1)).lower
+    assert exact["fisher_lower"] == pytest.approx(wanted, rel=0.1)  # R's search is that coarse
+    by_hospital = found["tests.bleeding.mantel_haenszel_site"]
+    assert (by_hospital["common_or"], by_hospital["lower"]) == ("Inf", None)
+
+
+def test_landmarks_before_anything_happens(tmp_path: Path) -> None:
+    """`summary.survfit` prints limits of 1 there, and none at S = 1 once a curve has begun."""
+    rows = [row | {"days": 50 + row["days"], "ended": "alive"} for row in records()]
+    for row in rows[:40]:
+        row["ended"], row["days"] = "dead", row["days"] + 100
+    found = answer(write(tmp_path / "case", rows, dictionary(landmarks_days=[10, 145])))
+    points = found["surv.os.landmark.arm1"]
+    assert points["surv"] == [1.0, 1.0]
+    assert points["lo_loglog"] == [1.0, None]

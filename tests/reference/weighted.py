@@ -23,7 +23,7 @@ from tests.reference.axis import Clock
 from tests.reference.bench import Bench
 from tests.reference.by_hospital import with_squares
 from tests.reference.people import contrast, moments, units
-from tests.reference.survival import cox_numbers, limits, quartiles, stratified_cox
+from tests.reference.survival import cox_numbers, limits_at, quartiles, stratified_cox
 from tests.reference.terms import Terms
 
 Answers = Iterator[tuple[str, Any]]
@@ -157,7 +157,7 @@ def _landmark(curve: km.Curve, landmarks: Reals) -> dict[str, Any]:
         "n_risk": points.at_risk,
         "surv": points.survival,
         "std_err_robust": points.robust_std_error,
-        **limits(points, robust=True),
+        **limits_at(curve, points, robust=True),
         "std_err_greenwood": points.std_error,
     }
 

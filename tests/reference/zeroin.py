@@ -47,8 +47,8 @@ def printed_odds_ratio(events: tuple[int, int], n: tuple[int, int]) -> tuple[flo
         if x == high_end:
             return math.inf
         here = f(1.0)
-        inside = here > 0 if f(0.0) < here else here < 0
-        if inside:
+        # By the sign at 0, as a tail may be below all numbers at 1 and so be no higher than there.
+        if here * f(0.0) < 0:
             return uniroot(f, 0.0, 1.0)
         return 1 / uniroot(lambda t: f(1 / t), EPS, 1.0) if here else 1.0
 
