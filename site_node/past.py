@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from protocol.governance.proposal import Proposal
 from protocol.governance.roster import Roster
 from protocol.secagg.site import FIRST_TRIP
 from site_node.course import Opening, read_opening
@@ -21,6 +22,26 @@ def runs_of_plan(ledger: Ledger, plan_digest: bytes) -> tuple[bytes, ...]:
     return tuple(one.asked.run_id for one in same)
 
 
+def newest_rosters(ledger: Ledger) -> dict[tuple[str, str], Roster]:
+    """Find the newest roster of each study that was verified here, by federation and study.
+
+    A run brings rosters, and so does a proposal (SPEC 2.8).
+    """
+    newest: dict[tuple[str, str], Roster] = {}
+    opened = (opening.run.roster for opening in openings(ledger))
+    for roster in (*opened, *_proposed(ledger)):
+        before = newest.setdefault((roster.federation, roster.study), roster)
+        if roster.version > before.version:
+            newest[roster.federation, roster.study] = roster
+    return newest
+
+
+def _proposed(ledger: Ledger) -> Iterator[Roster]:
+    for line in ledger.lines(None, Kind.PROPOSED):
+        if line.body is not None:  # forgotten with its study
+            yield Roster.from_bytes(Proposal.from_bytes(line.body).rosters[-1].payload)
+
+
 def past_runs(ledger: Ledger) -> Past:
     """Gather rosters and runs of the past.
 
@@ -29,15 +50,12 @@ def past_runs(ledger: Ledger) -> Past:
     closed = {ctx for ctx, _ in ledger.places(Kind.CLOSED)}
     # The first trip carries no patient data.
     answered = {ctx for ctx, trip in ledger.places(Kind.RELEASE) if trip > FIRST_TRIP}
-    newest: dict[tuple[str, str], Roster] = {}
+    newest = newest_rosters(ledger)
     released: list[Roster] = []
     runs: Counter[bytes] = Counter()
     begun: Counter[tuple[bytes, bytes]] = Counter()
     for opening in openings(ledger):
         roster, ctx = opening.run.roster, opening.run.ctx
-        before = newest.setdefault((roster.federation, roster.study), roster)
-        if roster.version > before.version:
-            newest[roster.federation, roster.study] = roster
         if ctx in answered or ctx not in closed:
             released.append(roster)
         runs[opening.snapshot] += 1

@@ -4,12 +4,12 @@ A move reads the run's course, works out the next one, writes its line, and only
 be true. Whatever goes wrong on the way leaves the course as it was.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from protocol.errors import FederationError
-from protocol.governance.roster import RosterError, moment
+from protocol.governance.roster import Roster, RosterError, moment
 from protocol.governance.trusted import ProgramError
 from protocol.party import Hospital, begin
 from protocol.play import Finished
@@ -53,13 +53,16 @@ from site_node.inbox import Item, ItemKind, waiting
 from site_node.keys import RunKeys, read_keys, write_keys
 from site_node.ledger import Entry, Kind, Ledger, LedgerError
 from site_node.logs import Event, Log
-from site_node.past import openings, past_runs, runs_of_plan
+from site_node.past import newest_rosters, openings, past_runs, runs_of_plan
 from site_node.patterns import Patterns
 from site_node.points import Point
 from site_node.repeats import is_accepted, same_opening, sent_before
 
 KEYS_LIVE = timedelta(days=14)
 """How long a run's keys are kept at the most (SPEC 6.6)."""
+
+
+REVOKED = "a newer roster of the study takes back a party of this run, or its key"
 
 
 class RunOverError(TripError):
@@ -74,7 +77,7 @@ class Runs:
     """All runs of one hospital. Calls come one at a time.
 
     `courses` are the open runs, by ctx, as far as they were read from the ledger; `read` says
-    whether all of them were.
+    whether all of them were. `newest` are the newest rosters, if they were read.
     """
 
     gate: Gate
@@ -88,6 +91,7 @@ class Runs:
     log: Log
     courses: dict[bytes, Course] = field(default_factory=dict)
     read: bool = False
+    newest: Mapping[tuple[str, str], Roster] | None = None
 
     def resume(self) -> None:
         """Read all open runs from the ledger, and finish what was begun when the node ended.
@@ -110,9 +114,10 @@ class Runs:
         """Hold nothing to be true that is not read from the ledger again."""
         self.courses.clear()
         self.read = False
+        self.newest = None
 
     def tidy(self) -> None:
-        """End the runs whose roster or keys have come to the end of their time (SPEC 6.6).
+        """End runs whose roster or keys are out of time, or whose roster is revoked (SPEC 6.6).
 
         Raises
         ------
@@ -131,6 +136,8 @@ class Runs:
                 self._close(course, "aborted", "the roster expired")
             elif now >= since + KEYS_LIVE:
                 self._close(course, "aborted", f"its keys were {KEYS_LIVE.days} days old")
+            elif self._is_revoked(run.roster):
+                self._close(course, "aborted", REVOKED)
 
     def open(self, raw: bytes, asked: OpenRun) -> KeyShare:
         """Begin a run, or repeat what was answered when it began (SPEC 4.2, 4.6).
@@ -153,6 +160,7 @@ class Runs:
         # The secret first: an answer without it could not be gone on from.
         write_keys(self.folder.keys(run.ctx), RunKeys(fresh=fresh))
         self.ledger.append(opening.entry)
+        self.newest = None
         self.courses[run.ctx] = Course(opening, opening.since, state)
         self.at(Point.OPEN_WRITTEN)
         self.log.say(Event.OPENED, run=opening.name, study=run.roster.study)
@@ -222,20 +230,31 @@ class Runs:
         """
         if not any(True for _ in waiting(self.folder)):
             return
-        self.desk.take_in(past_runs(self.ledger).newest, self.now())
+        self.desk.take_in(newest_rosters(self.ledger), self.now())
+        self.newest = None
         for ctx in self._still_open():
             course = self.courses.get(ctx) or self._read(ctx)
             if course is not None and course.done is None:
-                self._end_if_withdrawn(course)
+                self._end_if_taken_back(course)
 
-    def _end_if_withdrawn(self, course: Course) -> None:
+    def _end_if_taken_back(self, course: Course) -> None:
         run = course.opening.run
         if self.gate.approvals.ended(run.plan_digest, run.roster.digest):
             self._close(course, "aborted", "an operator withdrew the plan")
+        elif self._is_revoked(run.roster):
+            self._close(course, "aborted", REVOKED)
+
+    def _is_revoked(self, roster: Roster) -> bool:
+        """Tell whether a newer roster of the study takes back somebody who is in this one."""
+        if self.newest is None:
+            self.newest = newest_rosters(self.ledger)
+        return self.newest[roster.federation, roster.study].revokes(roster)
 
     def _require_approved(self, course: Course, trip: Trip) -> None:
         if self.gate.approvals.paused:
             raise PausedError("the hospital's operator paused the node")
+        if self._is_revoked(course.opening.run.roster):
+            raise RunOverError(REVOKED)
         kinds = [kind for _, kind in trip.steps]
         self.gate.require_approved(course.opening.run, kinds, self.now())
 
@@ -247,9 +266,10 @@ class Runs:
         SignatureError, RosterError, ProblemsError
             If it is none that anybody would accept.
         """
-        proposal, newest = asked.proposal, past_runs(self.ledger).newest
+        proposal, newest = asked.proposal, newest_rosters(self.ledger)
         item = Item(ItemKind.PROPOSAL, proposal.to_bytes().decode())
         self.desk.keep(self.gate.approvals.accept(item, newest, self.now()))
+        self.newest = None
         return self.gate.approvals.decided(proposal)
 
     def _course(self, ctx: bytes, since: tuple[KeyShare, ...] | ClosedTrip = ()) -> Course:

@@ -102,6 +102,15 @@ class Roster:
                 return member.identity
         raise RosterError(f"{site} is not in the roster")
 
+    def revokes(self, before: "Roster") -> bool:
+        """Tell whether this later version takes back a party of an earlier one, or its key.
+
+        Further hospitals, other names and another time take back nobody.
+        """
+        kept = {(member.id, member.identity) for member in self.members}
+        gone = any((member.id, member.identity) not in kept for member in before.members)
+        return self.version > before.version and (gone or self.coordinator != before.coordinator)
+
     @property
     def digest(self) -> bytes:
         """H("roster", bytes): what stands for this roster in every key and signature."""

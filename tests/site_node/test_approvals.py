@@ -29,6 +29,7 @@ from tests.site_node.town import (
     decision,
     drive,
     proposal,
+    signed,
     town,
 )
 
@@ -77,7 +78,7 @@ def test_nothing_is_approved_by_itself(place: Town) -> None:
     refused(house, place.opening(), "was not proposed to this hospital")
     propose(place)
     refused(house, place.opening(), "none that this hospital approved")
-    assert house.query("SELECT count(*) FROM entries WHERE kind = 'opened'") == [(0,)]
+    assert place.runs_begun(S0) == 0
 
 
 def test_an_approval_counts_without_a_restart(place: Town) -> None:
@@ -119,6 +120,9 @@ def test_conditions_are_held_when_a_run_begins(place: Town, terms: Any, why: str
     propose(place)
     say(house, place, **terms)
     refused(house, place.opening(), why)
+    assert place.runs_begun(S0) == 0
+    say(house, place)  # the operator's own later word, without a condition
+    assert isinstance(house.ask(place.opening()), KeyShare)
 
 
 def test_runs_are_counted(place: Town) -> None:
@@ -130,19 +134,30 @@ def test_runs_are_counted(place: Town) -> None:
     assert isinstance(house.ask(place.opening()), KeyShare)  # the same run again
 
 
-def test_another_roster_another_plan_and_other_software_need_another_word(place: Town) -> None:
+def test_another_plan_and_other_software_need_another_word(place: Town) -> None:
     house = place.houses[S0]
-    second = after(place.roster, *place.roster.sites)
-    approve(house, place.plan, place.roster, second)
-    refused(house, place.opening(), "none that this hospital approved")
+    propose(place)
     edited = changed(place.plan, "study", title="Another title")
     approve(house, edited, place.roster)
     refused(house, place.opening(), "none that this hospital approved")
     told = decision(house, place.plan, place.roster)
     other = replace(told, subject=replace(told.subject, software=seed("other")))
-    propose(place)
     leave(house.folder, decision_item(other.sign(seed(OPERATOR))))
     refused(house, place.opening(), "approved for another version of the software")
+    assert place.runs_begun(S0) == 0
+    say(house, place)
+    assert isinstance(house.ask(place.opening()), KeyShare)
+
+
+def test_another_roster_needs_another_word(place: Town) -> None:
+    house, second = place.houses[S0], after(place.roster)
+    rosters = (signed(place.roster), signed(second))
+    approve(house, place.plan, place.roster)
+    leave(house.folder, proposal_item(proposal(place.plan, place.roster, second)))
+    refused(house, place.opening(rosters=rosters), "none that this hospital approved")
+    assert place.runs_begun(S0) == 0
+    leave(house.folder, decision_item(decision(house, place.plan, second)))
+    assert isinstance(house.ask(place.opening(rosters=rosters)), KeyShare)
 
 
 @pytest.mark.parametrize(
@@ -270,6 +285,10 @@ def test_an_old_approval_cannot_be_brought_back(place: Town) -> None:
     say(house, place, "withdraw")
     leave(house.folder, decision_item(told))
     refused(house, place.opening(), "the plan is withdrawn")
+    assert house.query("SELECT count(*) FROM entries WHERE kind = 'decided'") == [(2,)]
+    assert place.runs_begun(S0) == 0
+    say(house, place)  # a word that was not said before
+    assert isinstance(house.ask(place.opening()), KeyShare)
 
 
 def test_a_node_that_dies_over_an_answer_asks_its_operators_again(running: Drive) -> None:

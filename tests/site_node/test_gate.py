@@ -116,7 +116,8 @@ def test_a_roster_with_another_key_for_this_hospital_is_refused(place: Town) -> 
 def test_hospitals_whose_words_differ_are_not_those_that_are_known(place: Town) -> None:
     stolen = replace(member("s1"), identity=identity_public(seed("thief")))
     members = tuple(stolen if one.id == "s1" else one for one in place.roster.members)
-    code, log = refused(place.houses[S0], under(place, replace(place.roster, members=members)))
+    chain = place.roster, after(place.roster, members=members)
+    code, log = refused(place.houses[S0], under(place, *chain))
     assert code == LOCAL_POLICY
     assert "s1: the roster has another key than the one whose words were compared" in log
 
@@ -225,15 +226,23 @@ def test_a_smaller_roster_needs_the_consent_of_who_is_missing(place: Town) -> No
 
 
 def test_a_hospital_lost_up_to_the_lock_costs_nothing(place: Town) -> None:
-    """Under the first roster only the lock was answered, and the run is over (SPEC 7.3)."""
-    run = drive(place, "one").go(2)
+    """Under the first roster only the lock was answered, and its runs end with it (SPEC 7.3)."""
+    run, house = drive(place, "one").go(2), place.houses[S0]
     fewer = after(place.roster, *place.roster.sites[:-1])
-    smaller = under(place, place.roster, fewer, run="two")
-    house = place.houses[S0]
-    said = house.ask(smaller)  # as long as that run is open, its data may still leave
+    assert isinstance(house.ask(under(place, place.roster, fewer, run="two")), KeyShare)
+    said = house.ask(run.request)
     assert isinstance(said, Refusal)
+    assert said.code == "run-over"
+
+
+def test_while_a_run_is_open_its_data_may_still_leave(place: Town) -> None:
+    """A further hospital takes nobody back; alone in an atom, it waits for the end (SPEC 7.3)."""
+    run, house = drive(place, "one").go(2), place.houses[S0]
+    more = after(place.roster, *place.roster.sites, "s7")
+    larger = under(place, place.roster, more, run="two")
+    assert isinstance(house.ask(larger), Refusal)
     house.ask(abort(run))
-    assert isinstance(house.ask(smaller), KeyShare)
+    assert isinstance(house.ask(larger), KeyShare)
 
 
 def test_what_was_refused_is_written_once(place: Town) -> None:

@@ -188,6 +188,11 @@ class Town:
         }
         return OpenRun(**parts).sign(seed("office"))
 
+    def runs_begun(self, site: SiteId) -> int:
+        """Count the runs that began at a hospital, as its ledger has them."""
+        ((number,),) = self.houses[site].query("SELECT count(*) FROM entries WHERE kind = 'opened'")
+        return int(number)
+
     def close(self) -> None:
         for house in self.houses.values():
             house.stop()
