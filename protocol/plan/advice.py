@@ -102,9 +102,10 @@ def _arms(plan: Plan) -> Iterator[Finding]:
 def _model(plan: Plan) -> Iterator[Finding]:
     if plan.propensity is None:
         return
-    if not plan.designs:
+    if not _is_used(plan):
         rule = "the model is fitted, and nothing uses it"
-        yield Finding(("propensity",), rule, "add a design, or leave the model out")
+        fix = "add a design or a weighting, or leave the model out"
+        yield Finding(("propensity",), rule, fix)
     columns = len(model_columns(plan))
     smaller = min(plan.disclosure.expected_treated, plan.disclosure.expected_comparator)
     if smaller < FEW_PER_COLUMN * columns:
@@ -120,6 +121,16 @@ def _model(plan: Plan) -> Iterator[Finding]:
             rule = "a covariate without a 'centre': sums of squares lose digits far from the mean"
             loc = ("propensity", "covariates", index)
             yield Finding(loc, rule, f"give '{variable.name}' a centre in the dictionary")
+
+
+def _is_used(plan: Plan) -> bool:
+    """Tell whether anything is matched, weighted, cut into strata or adjusted by the model."""
+    return (
+        bool(plan.designs or plan.weightings)
+        or plan.stratification is not None
+        or any(endpoint.adjusted for endpoint in plan.survival)
+        or any(endpoint.doubly_robust for endpoint in plan.binary)
+    )
 
 
 def _design(plan: Plan, design: Design, loc: Loc) -> Iterator[Finding]:

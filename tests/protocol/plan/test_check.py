@@ -56,6 +56,27 @@ def test_odd_plan_is_read_with_a_warning(case: dict[str, Any]) -> None:
     assert [str(warning) for warning in warnings(plan)] == case["expect"]
 
 
+DESIGN = '[[designs]]\nname = "matched"\nmethod = "pooled-quota"\nexact = ["stage"]\n'
+USES = {
+    "weighting": (DESIGN, '[[weightings]]\nname = "overlap"\ntarget = "overlap"\n'),
+    "strata": (DESIGN, "[stratification]\nstrata = 5\n"),
+    "adjusted": ("horizon = 1000\n", "horizon = 1000\nadjusted = true\n"),
+    "doubly robust": ('variable = "harm"\n', 'variable = "harm"\ndoubly_robust = true\n'),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), USES.values(), ids=USES)
+def test_whatever_uses_the_model_speaks_for_it(old: str, new: str) -> None:
+    bare = BASE.replace(DESIGN, "")
+    unused = "propensity: the model is fitted, and nothing uses it"
+    assert [str(one) for one in warnings(read_plan(bare, "bare.toml"))] == [unused]
+    text = BASE.replace(DESIGN, new) if old == DESIGN else bare.replace(old, new)
+    assert text not in (BASE, bare)
+    # Tables of subgroups and of strata are not asked for together.
+    text, _, _ = text.partition("[[subgroups]]")
+    assert unused not in [str(one) for one in warnings(read_plan(text, "used.toml"))]
+
+
 def test_problems_of_different_kinds_come_together() -> None:
     text = BASE.replace("min_sites = 3", "min_sites = 1").replace('event = "ended"', 'event = "x"')
     with pytest.raises(ProblemsError, match="2 problems"):
