@@ -8,12 +8,12 @@ from pathlib import Path
 from protocol.errors import FederationError
 from protocol.governance.federation import Federation
 from site_node.config import SiteConfig, read_config
-from site_node.doctor import login, machine
+from site_node.doctor import login, machine, superlink
 from site_node.doctor.check import Check, ok, refused
 from site_node.doctor.data import data_checks
 from site_node.doctor.handshake import Trust
 from site_node.doctor.lookup import Patience
-from site_node.doctor.network import NETWORK_SECONDS, Login, Walk, network_checks
+from site_node.doctor.network import COORDINATOR, NETWORK_SECONDS, Login, Walk, network_checks
 from site_node.doctor.report import Report
 from site_node.doctor.trust import authorities, federation, known_sites
 from site_node.doctor.way import Way, way_of
@@ -40,16 +40,17 @@ def examine(
     here = here or machine.this_machine()
     try:
         config = read_config(config_path)
-        way = way_of(config)
+        way = superlink.way_to(config) if config.superlink else way_of(config)
     except FederationError as error:
         why = "Without settings, nothing else is known that could be looked at."
         return Report(str(config_path), (machine.software(), refused(SETTINGS, error, why)), ())
     joined = federation(config.state)
-    trusted, wrong = _trust(joined.value, config.ca)
+    trusted, wrong = _trust(config, joined.value)
     patience = Patience.of(network_seconds)
     with ThreadPoolExecutor(1) as beside:
         visit = _login(config, joined.value, trusted, log_in)
-        walk = Walk(way, trusted, now, visit, patience)
+        end = superlink.SUPERLINK if config.superlink else COORDINATOR
+        walk = Walk(way, trusted, now, visit, patience, end)
         network = beside.submit(network_checks, walk)
         local = [
             machine.software(),
@@ -67,7 +68,8 @@ def examine(
 def _report(config: SiteConfig, way: Way, local: list[Check], network: list[Check]) -> Report:
     title = f"{config.name} ({config.site}) and its way to {way.coordinator}"
     proxy = str(way.proxy.endpoint) if way.proxy else ""
-    return Report(title, tuple(local), tuple(network), str(way.coordinator), proxy)
+    checks = tuple(local), tuple(network)
+    return Report(title, *checks, str(way.coordinator), proxy, http_2=not config.superlink)
 
 
 def _state(config: SiteConfig, here: machine.Machine) -> Iterator[Check]:
@@ -82,12 +84,15 @@ def _memory(config: SiteConfig, here: machine.Machine) -> Iterator[Check]:
         yield machine.memory(extracts, here.available_bytes())
 
 
-def _trust(trusted: Federation | None, further: Path | None) -> tuple[Trust | None, list[Check]]:
+def _trust(config: SiteConfig, joined: Federation | None) -> tuple[Trust | None, list[Check]]:
+    """Say whom to trust at the end of the way."""
     try:
-        return authorities(trusted, further), []
+        if config.superlink:
+            return superlink.trust_of(config, joined), []
+        return authorities(joined, config.ca), []
     except FederationError as error:
         why = "The settings name certificates to trust beside the federation's."
-        return authorities(trusted, None), [refused(CERTIFICATES, error, why)]
+        return authorities(joined, None), [refused(CERTIFICATES, error, why)]
 
 
 def _login(
@@ -96,4 +101,6 @@ def _login(
     """Say how to log in, or why not to."""
     if federation is None or trust is None:
         return "nothing says yet whether this is the coordinator"
+    if config.superlink:
+        return lambda seconds: superlink.look(config, trust, seconds)
     return lambda seconds: log_in(config, federation, trust, seconds)

@@ -3,10 +3,13 @@
 No session begins or ends by it, so a node that is running is not disturbed.
 """
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from importlib.metadata import version
 
+from protocol.governance.chain import require_succession
 from protocol.governance.federation import Federation
+from protocol.governance.signed import SignedRoster
 from site_node.carriers.grpc import visit
 from site_node.carriers.session import Credentials
 from site_node.config import SiteConfig
@@ -26,4 +29,10 @@ def log_in(config: SiteConfig, federation: Federation, trust: Trust, seconds: fl
     folder = StateFolder(config.state)
     seed = folder.seed(folder.identity)
     me = Credentials(config.site, seed, federation.coordinator, version("riskset"))
-    return visit(way_of(config), trust, me, seconds)
+
+    def succeed(coordinator: bytes, rosters: Sequence[SignedRoster]) -> None:
+        # The node holds it to what it has seen; here it only has to be the authority's word.
+        now = datetime.now(UTC)
+        require_succession(rosters, federation, coordinator, now=now, newest={})
+
+    return visit(way_of(config), trust, me, seconds, succeed)

@@ -19,8 +19,8 @@ _WORST = (Exit.TAMPERING, Exit.NOT_APPROVED, Exit.UNREACHABLE, Exit.USAGE, Exit.
 class Report:
     """All checks: of this computer and its files, and of the way to the coordinator.
 
-    `title` names the hospital; `coordinator` and `proxy` are addresses as people write them,
-    empty where there are none.
+    `title` names the hospital; `coordinator` (or the SuperLink in its place) and `proxy` are
+    addresses as people write them, empty where there are none. `http_2` if the way needs that.
     """
 
     title: str
@@ -28,6 +28,7 @@ class Report:
     network: tuple[Check, ...]
     coordinator: str = ""
     proxy: str = ""
+    http_2: bool = True
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -64,7 +65,7 @@ class Report:
 
         It says nothing of this hospital's data, files, keys or people.
         """
-        lines = _needs(self.coordinator, self.proxy)
+        lines = _needs(self.coordinator, self.proxy, http_2=self.http_2)
         if self.network:
             lines += ["", "Found from this computer:", ""]
         for check in self.network:
@@ -116,10 +117,11 @@ def _wrapped(head: str, text: str) -> list[str]:
     )
 
 
-def _needs(coordinator: str, proxy: str) -> list[str]:
+def _needs(coordinator: str, proxy: str, *, http_2: bool) -> list[str]:
     if not coordinator:
         return ["The settings of riskset-site cannot be read, so no address is known yet."]
     through = f" through the proxy {proxy}" if proxy else ""
+    inside = "HTTP/2 inside of it (gRPC)" if http_2 else "HTTP/1.1 inside of it"
     return [
         "riskset-site takes part in a study of several hospitals. It sends masked sums,",
         "never a patient's row. It needs:",
@@ -127,6 +129,6 @@ def _needs(coordinator: str, proxy: str) -> list[str]:
         f"- outbound TCP to {coordinator}{through}",
         "- nothing inbound, and no other address",
         "- TLS that nobody opens on the way: please exempt this address from inspection",
-        "- HTTP/2 inside of it (gRPC), on connections that stay open for hours",
+        f"- {inside}, on connections that stay open for hours",
         "- a clock that is right to 30 seconds",
     ]

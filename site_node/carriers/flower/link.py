@@ -6,9 +6,10 @@ Messages come and go; bundles of code, which the same API offers, are never aske
 import logging
 import ssl
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from threading import Event
 
 import httpx
@@ -48,24 +49,15 @@ from flwr.supernode.fleet_http_client import FleetHttpClient
 from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
 
 from protocol.wire.sealed import MOST_PARTS
-from site_node.carriers.errors import InterceptedError, LineError
+from site_node.carriers.flower.errors import LEASE_SECONDS, NotLetInError, told, unregistered
 
 CALL_SECONDS = 30.0
-LEASE_SECONDS = 20
-"""A SuperLink holds a node that went without a word for there for so long, and lets no second one
-in: twice the shortest interval of heartbeats that it allows."""
-
 BEAT_SECONDS = 4.0
 DOWNLOAD_SECONDS = 60.0
 
-_FIX = "ask whoever runs the SuperLink; compare [flower] in site.toml with its settings"
 # What it would tell, the carrier tells in words of its own.
 logging.getLogger("flwr").setLevel(logging.CRITICAL)
 logging.getLogger("httpx").setLevel(logging.WARNING)
-
-
-class NotLetInError(LineError):
-    """The SuperLink does not know this node's key, or holds an earlier process for alive."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +86,12 @@ def public_of(key: bytes) -> bytes:
 class FleetLink:
     """A node's connection to a SuperLink, to be closed. `beat` may be called by another thread."""
 
-    def __init__(self, link: SuperLink, limit_bytes: int) -> None:
+    def __init__(
+        self, link: SuperLink, limit_bytes: int, call_seconds: float = CALL_SECONDS
+    ) -> None:
         self._link = link
         self._limit_bytes = limit_bytes
+        self._call_seconds = call_seconds
         private = bytes_to_private_key(link.key)
         self._public = public_of(link.key)
         spoken: list[ProtobufClientInterceptor] = [
@@ -117,11 +112,40 @@ class FleetLink:
         LineError
             If it cannot be reached.
         """
-        with self._told():
-            said = self._client.ActivateNode(
-                ActivateNodeRequest(public_key=self._public, heartbeat_interval=LEASE_SECONDS // 2)
-            )
-        self._node = Node(node_id=said.node_id)
+        try:
+            with told(self._link.address):
+                self._activate(LEASE_SECONDS // 2)
+        except NotLetInError:
+            self.look()  # says so if it is the key that is unknown
+            raise
+
+    def look(self) -> datetime | None:
+        """See whether the SuperLink knows this node's key; gives its clock's time, if it tells it.
+
+        No lease begins or ends by it, so a node that is running is not disturbed.
+
+        Raises
+        ------
+        NotLetInError
+            If it does not know the key, or does not take the signature.
+        LineError
+            If it cannot be reached.
+        """
+        with told(self._link.address):
+            try:
+                # It looks for the key first, and then refuses heartbeats of no interval.
+                self._activate(0)
+            except httpx.HTTPStatusError as error:
+                if error.response.status_code == httpx.codes.PRECONDITION_FAILED:
+                    raise unregistered(self._link.address) from None
+                if error.response.status_code != httpx.codes.BAD_REQUEST:
+                    raise
+                return _moment(error.response.headers.get("date", ""))
+        return None
+
+    def _activate(self, interval: int) -> None:
+        asked = ActivateNodeRequest(public_key=self._public, heartbeat_interval=interval)
+        self._node = Node(node_id=self._client.ActivateNode(asked).node_id)
 
     @property
     def node(self) -> Node:
@@ -150,7 +174,7 @@ class FleetLink:
         LineError
             If it cannot be reached.
         """
-        with self._told():
+        with told(self._link.address):
             said = self._client.SendNodeHeartbeat(
                 SendNodeHeartbeatRequest(node=self.node, heartbeat_interval=LEASE_SECONDS // 2)
             )
@@ -164,7 +188,7 @@ class FleetLink:
         LineError
             If the SuperLink cannot be reached, or sends what is no message within the limits.
         """
-        with self._told():
+        with told(self._link.address):
             came = self._client.PullMessages(PullMessagesRequest(node=self.node))
             if not came.messages_list:
                 return None
@@ -191,7 +215,7 @@ class FleetLink:
         LineError
             If the SuperLink cannot be reached.
         """
-        with self._told(), no_object_id_recompute():
+        with told(self._link.address), no_object_id_recompute():
             reply.metadata.__dict__["_message_id"] = reply.object_id
             run_id = reply.metadata.run_id
             try:
@@ -265,7 +289,7 @@ class FleetLink:
         trusted.load_verify_locations(cadata=self._link.ca)
         self._client._client = httpx.Client(
             verify=trusted,
-            timeout=CALL_SECONDS,
+            timeout=self._call_seconds,
             follow_redirects=False,
             trust_env=False,
             proxy=self._link.proxy,
@@ -277,48 +301,13 @@ class FleetLink:
         if not size.isdecimal() or int(size) > self._limit_bytes:
             raise ValueError("an answer of no size, or of too many bytes")
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Say in words what goes wrong with the SuperLink while the block lasts."""
-        at = self._link.address
-        try:
-            yield
-        except httpx.HTTPStatusError as error:
-            raise _answered(at, error.response) from None
-        except httpx.ConnectError as error:
-            if "CERTIFICATE" in str(error).upper():
-                raise InterceptedError(
-                    f"what answers at {at} shows no certificate of the authority that we trust",
-                    "compare [flower] ca in site.toml with the SuperLink's authority",
-                    "superlink-certificate",
-                ) from None
-            raise _unreachable(at, error) from None
-        except httpx.HTTPError as error:
-            raise _unreachable(at, error) from None
-        except (LookupError, TypeError, ValueError):
-            said = f"what answers at {at} sends what is no message within the limits"
-            raise LineError(said, _FIX, "superlink-message") from None
-
 
 _PAUSE = Event()
 
 
-def _unreachable(at: str, error: Exception) -> LineError:
-    said = f"the SuperLink at {at} cannot be reached ({type(error).__name__})"
-    return LineError(said, "look whether the network lets this computer there", "superlink")
-
-
-def _answered(at: str, response: httpx.Response) -> LineError:
-    if response.status_code == httpx.codes.UNAUTHORIZED:
-        said = f"the SuperLink at {at} does not take this node's signature"
-        fix = "set this computer's clock; have state/flower.pub registered at the SuperLink"
-        return NotLetInError(said, fix, "superlink-signature")
-    if response.url.path.endswith("/activate-node"):
-        said = f"the SuperLink at {at} does not let this node in"
-        fix = (
-            f"wait {LEASE_SECONDS} s if another process of this node has just ended; "
-            "else have state/flower.pub registered at the SuperLink"
-        )
-        return NotLetInError(said, fix, "superlink-lease")
-    said = f"the SuperLink at {at} answers with HTTP status {response.status_code}"
-    return LineError(said, _FIX, "superlink-status")
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -25,6 +25,7 @@ from protocol.wire.service import Denial
 from site_node.carriers.events import Down, Warned
 from site_node.carriers.flower import link as site_link
 from site_node.carriers.flower.app import MESSAGE_TYPE, ForeignMessageError
+from site_node.carriers.flower.errors import LEASE_SECONDS
 from site_node.carriers.flower.sealed import SealedSite
 from site_node.carriers.session import Credentials
 from site_node.carriers.worker import Handle
@@ -199,7 +200,7 @@ def test_what_is_said_where_the_key_is_not_registered(superlink: Running) -> Non
     unknown = site_link.SuperLink(superlink.address, superlink.joined().ca, site_link.new_key())
     with node(unknown) as hospital:
         down = hospital.events.until_a(Down)
-        assert "does not let this node in" in str(down.error)
+        assert "does not know this node's key" in str(down.error)
         assert "state/flower.pub" in down.error.fix
 
 
@@ -218,6 +219,7 @@ def test_a_second_process_of_a_node_waits_for_the_lease(superlink: Running) -> N
     first.activate()  # and dies without a word
     with node(link) as second:
         down = second.events.until_a(Down)
-        assert f"wait {site_link.LEASE_SECONDS} s" in down.error.fix
+        assert "another process of this node for alive" in str(down.error)
+        assert f"wait {LEASE_SECONDS} s" in down.error.fix
         first.close()  # its lease is over
         second.until_connected()

@@ -7,14 +7,17 @@ import ssl
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.federation.carriers.world import SITES, never, soon, tls
+from site_node.carriers.flower.errors import NotLetInError
+from site_node.carriers.flower.link import FleetLink, new_key
+from tests.federation.carriers.world import SITES, never, now, soon, tls
 from tests.federation.flower.superlink import CA, Running, command
 from tests.federation.flower.world import node, office
 from tests.ports import free_port
@@ -86,6 +89,19 @@ def test_a_hospital_works_through_the_proxy(superlink: Running, outside: str) ->
     with office(superlink) as carrying, node(link):
         came = list(carrying.carrier.exchange({SITES[0]: big}, soon(), never))
     assert came == [(SITES[0], big)]
+
+
+def test_the_doctor_looks_through_the_proxy(superlink: Running, outside: str) -> None:
+    link = replace(superlink.joined(), address=outside)
+    with closing(FleetLink(link, 1 << 20)) as known:
+        told = known.look()
+    assert told is not None
+    assert abs(told - now()) < timedelta(minutes=1)
+    with (
+        closing(FleetLink(replace(link, key=new_key()), 1 << 20)) as unknown,
+        pytest.raises(NotLetInError, match="does not know this node's key"),
+    ):
+        unknown.look()
 
 
 CLOSED = [
