@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.vectors.cases import DOCUMENTS
-from tests.vectors.first import answer
+from tests.vectors.cases.documents import DOCUMENTS
+from tests.vectors.first.answers import answer
 
 FOLDER = Path(__file__).parent
 

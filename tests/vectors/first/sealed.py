@@ -1,4 +1,4 @@
-"""The cases of sealed sessions answered by `protocol`."""
+"""Cases of sealed sessions, and of the records that others carry."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,24 +8,21 @@ from protocol.ids import SiteId
 from protocol.secagg.sealing import Accept, Offer, Seen, Session, accept, accepted, offer
 from protocol.wire.heads import pack_heads, read_heads
 from protocol.wire.sealed import Kind, Parcel, pack, unpack
+from tests.vectors.first.given import Given, raw
 
-Given = Mapping[str, Any]
 SEALS: dict[str, Callable[[Session, int, bytes], bytes]] = {
     "request": Session.seal_request,
     "reply": Session.seal_reply,
     "told": Session.seal_told,
     "shown": Session.seal_shown,
 }
+
 OPENS: dict[str, Callable[[Session, bytes], tuple[int, bytes]]] = {
     "request": Session.open_request,
     "reply": Session.open_reply,
     "told": Session.open_told,
     "shown": Session.open_shown,
 }
-
-
-def raw(text: str) -> bytes:
-    return bytes.fromhex(text)
 
 
 def case_seal_offer(given: Given) -> Any:
@@ -108,10 +105,3 @@ def in_hex(records: Mapping[str, Mapping[str, object]]) -> dict[str, dict[str, A
         name: {k: v.hex() if isinstance(v, bytes) else v for k, v in record.items()}
         for name, record in records.items()
     }
-
-
-CASES: dict[str, Callable[[Given], Any]] = {
-    name.removeprefix("case_").replace("_", "-"): function
-    for name, function in list(globals().items())
-    if name.startswith("case_")
-}

@@ -10,7 +10,7 @@ from protocol.governance.identity import identity_public
 from protocol.governance.proposal import propose
 from protocol.ids import SiteId
 from tests.vectors.build import Case, case, seed
-from tests.vectors.trust import FEDERATION, TEXT
+from tests.vectors.cases.trust import FEDERATION, TEXT
 
 PLAN = '{"plan":{},"program":"1"}'
 OPERATORS = (seed("operator", "1"), seed("operator", "2"))

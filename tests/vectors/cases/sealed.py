@@ -11,7 +11,7 @@ from protocol.wire import federation_pb2 as pb
 from protocol.wire.heads import pack_heads
 from protocol.wire.sealed import Kind, Parcel, pack, pack_accept, pack_offer
 from tests.vectors.build import Case, bent, case, flipped, seed
-from tests.vectors.first_sealed import in_hex, keys_of
+from tests.vectors.first.sealed import in_hex, keys_of
 
 OFFICE, SITE = seed("ck"), SiteId("site-a")
 OFFICE_KEY, SITE_KEY = identity_public(OFFICE), identity_public(seed("ik", "site-a"))
