@@ -11,10 +11,13 @@ from dataclasses import dataclass
 
 from coordinator.bundle.plain import BundleError
 from coordinator.bundle.reader import Bundle
+from coordinator.results import WITHHELD
 
 ESTIMATES = "results/estimates.csv"
 KEY = ("endpoint", "population", "level", "cause", "arm", "term", "method", "time")
 """Columns that say which estimate a row is."""
+
+NUMBERS = ("estimate", "conf_low", "conf_high", "p_value")
 
 RATIOS = ("hazard ratio", "risk ratio", "odds ratio")
 """Terms whose estimates are ratios: no difference is 1, and they are compared as logarithms."""
@@ -141,14 +144,18 @@ def _agreement(said: Sequence[bool | None]) -> Agreement:
 
 
 def _estimates(bundle: Bundle) -> dict[Key, Found]:
-    """Read the estimates of a bundle; rows of tests have a P value alone."""
+    """Read the estimates of a bundle; rows of tests have a P value alone.
+
+    One that a publication does not show is not there: two that are hidden are not the same.
+    """
     try:
         rows = csv.DictReader(io.StringIO(bundle.body(ESTIMATES).decode()))
-        return {tuple(row[name] for name in KEY): _found(row) for row in rows}
+        shown = (row for row in rows if not any(WITHHELD.fullmatch(row[c]) for c in NUMBERS))
+        return {tuple(row[name] for name in KEY): _found(row) for row in shown}
     except (KeyError, TypeError, ValueError, csv.Error):
         raise BundleError(f"{ESTIMATES}: is no table of estimates") from None
 
 
 def _found(row: Mapping[str, str]) -> Found:
-    estimate, low, high, p = (row[c] for c in ("estimate", "conf_low", "conf_high", "p_value"))
+    estimate, low, high, p = (row[c] for c in NUMBERS)
     return Found(*(float(text) if text else math.nan for text in (estimate, low, high, p)))

@@ -77,6 +77,10 @@ class Kind(StrEnum):
     """A hospital's reply to an abort."""
 
 
+UNLOCKED = "unlocked"
+"""The kind of the event that a person unlocked outcomes: its text is the reason."""
+
+
 class UnknownRunError(FederationError):
     """There is no such run."""
 

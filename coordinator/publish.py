@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from coordinator.bundle.approvals import approval_files
 from coordinator.bundle.names import BUNDLE
@@ -62,18 +63,24 @@ class ResultsFolder:
 
 
 def write_run(played: Played, place: Path, beside: Beside = NOTHING_BESIDE) -> Results:
-    """Write results, report and, where its proof was kept, the bundle into a folder that is there.
+    """Write results and report into a folder that is there, and the bundle in both its forms.
+
+    There is no bundle of a run whose proof was not kept.
 
     Raises
     ------
     OSError
         If a file cannot be written.
     """
-    from coordinator.report.page import REPORT, write_report  # noqa: PLC0415 - draws figures
+    from coordinator.report.edition import write_edition  # noqa: PLC0415 - draws figures
+    from coordinator.report.page import REPORT, write_report  # noqa: PLC0415
 
     found = results(played)
     write_into(found, place)
     write_report(found, place / REPORT, beside.notice)
     if played.proof is not None:
-        write_bundle(place / BUNDLE, played, place, beside)
+        with TemporaryDirectory(prefix="riskset-edition-") as folder:
+            published = Path(folder)
+            write_edition(found, published, notice=beside.notice)
+            write_bundle(place / BUNDLE, played, place, beside, published)
     return found

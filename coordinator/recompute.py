@@ -5,24 +5,31 @@ No vector and no signature is looked at: whether the sums are true is for `coord
 
 import csv
 import io
+import json
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from coordinator.bundle import names
 from coordinator.bundle.plain import BundleError, parsed
-from coordinator.bundle.reader import Bundle
-from coordinator.bundle.replay import parsed_results, replayed
+from coordinator.bundle.reader import Bundle, readers_form
+from coordinator.bundle.replay import replayed
 from coordinator.bundle.software import software
+from coordinator.checks import of_member
+from coordinator.report.edition import (
+    PUBLICATION,
+    edition_texts,
+    page_and_tables,
+    read_published,
+)
 from coordinator.report.page import REPORT, report_html
-from coordinator.report.tidy import TABLES, tidy_tables
-from coordinator.results import csv_text, staged, to_json, write_into
+from coordinator.results import results_texts, staged, write_texts
 from protocol.canonical import Json
-from protocol.results import Results, results
-from protocol.run import Played
+from protocol.results import results
+from protocol.results.publication import publish
 
 TOLERANCE = 1e-9
 """Numbers that differ by less, relative to the larger, count as equal: libraries of mathematics
@@ -63,23 +70,24 @@ class Compared:
 
 @dataclass(frozen=True, eq=False)
 class Recomputed:
-    """A study worked out again: what was found, and how it compares with the bundle."""
+    """What was worked out again, by file name, and how it compares with the bundle.
 
-    played: Played
-    results: Results
-    report: str
+    `unchecked` says what could not be worked out again from this form of the bundle.
+    """
+
+    files: Mapping[str, str]
     compared: tuple[Compared, ...]
+    unchecked: str = ""
 
     @property
     def holds(self) -> bool:
-        """Whether everything in the bundle follows from its sums."""
+        """Whether all that was worked out again is as the bundle has it."""
         return all(one.holds for one in self.compared)
 
     def write(self, folder: Path) -> None:
         """Write results, tables and report as found here into a folder; all of them or none."""
         with staged(folder) as place:
-            write_into(self.results, place)
-            (place / REPORT).write_text(self.report, encoding="utf-8", newline="\n")
+            write_texts(self.files, place)
 
     @property
     def numbers(self) -> tuple[int, int]:
@@ -88,24 +96,72 @@ class Recomputed:
         return sum(one.equal for one in counted), sum(one.total for one in counted)
 
 
+WITHHELD = (
+    "no number was worked out: the sums are withheld from readers. Tables and report were laid out "
+    "again from publication.json; whether that follows from the sums, only the consortium's "
+    "bundle says"
+)
+
+
 def recompute(bundle: Bundle) -> Recomputed:
     """Work everything out again from the plan and the opened sums.
+
+    In the readers' form there is nothing to work out: pages are made again from its own numbers.
 
     Raises
     ------
     FederationError
         If the sums do not lead through the plan to its end.
     """
-    played = replayed(bundle)
+    if bundle.for_readers:
+        return _laid_out(bundle)
+    played, notice = replayed(bundle), bundle.manifest.notice
     found = results(played)
-    page = report_html(found, bundle.manifest.notice)
-    compared = [_values(names.RESULTS, to_json(found), parsed_results(bundle))]
-    tables = tidy_tables(found)
-    for name in TABLES:
-        theirs = _text(bundle, f"results/{name}")
-        compared.append(_cells(f"results/{name}", csv_text(tables[name]), theirs))
-    compared.append(_figures(bundle, page))
-    return Recomputed(played, found, page, tuple(compared))
+    texts = {**results_texts(found), REPORT: report_html(found, notice)}
+    compared = list(_compared(bundle, texts))
+    if names.READER in bundle.sizes:
+        with readers_form(bundle) as inner:
+            published = edition_texts(publish(found), inner.manifest.notice)
+            told = _compared(inner, published)
+            compared += [replace(one, member=f"{names.READER}: {one.member}") for one in told]
+    return Recomputed(texts, tuple(compared))
+
+
+def _laid_out(bundle: Bundle) -> Recomputed:
+    """Make tables and report of the readers' form again from its publication.json."""
+    raw = bundle.body(names.PUBLICATION)
+    with of_member(names.PUBLICATION):
+        reduced, statement = read_published(raw, names.PUBLICATION)
+    texts = page_and_tables(reduced, statement, bundle.manifest.notice)
+    files = {**texts, PUBLICATION: _text(bundle, names.PUBLICATION)}
+    # Not "numbers": none of them was worked out.
+    told = [
+        replace(one, what="cells") if one.what == "numbers" else one
+        for one in _compared(bundle, texts)
+    ]
+    return Recomputed(files, tuple(told), WITHHELD)
+
+
+def _compared(bundle: Bundle, texts: Mapping[str, str]) -> Iterator[Compared]:
+    """Compare files that were made again with those of the bundle."""
+    for name, text in texts.items():
+        member = f"results/{name}"
+        if name == REPORT:
+            yield _figures(bundle, text)
+        elif name.endswith(".json"):
+            yield _values(member, json.loads(text), _object(bundle, member))
+        else:
+            yield _cells(member, text, _text(bundle, member))
+
+
+def _object(bundle: Bundle, member: str) -> dict[str, Any]:
+    try:
+        data = json.loads(_text(bundle, member))
+    except (ValueError, RecursionError):
+        raise BundleError(f"{member}: is no JSON") from None
+    if not isinstance(data, dict):
+        raise BundleError(f"{member}: holds no results")
+    return data
 
 
 def _text(bundle: Bundle, name: str) -> str:
@@ -141,7 +197,7 @@ def leaves(value: Json, path: str = "") -> Iterator[tuple[str, Json]]:
 
 
 def _values(member: str, ours: Json, theirs: dict[str, Any]) -> Compared:
-    """Compare every leaf of results.json; lengths of lists count as numbers."""
+    """Compare every leaf of a JSON file; lengths of lists count as numbers."""
     one, other = dict(leaves(ours)), dict(leaves(theirs))
     pairs = [(p, one.get(p, _ABSENT), other.get(p, _ABSENT)) for p in {**one, **other}]
     return _counted(member, pairs)

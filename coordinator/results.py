@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import math
+import re
 import shutil
 import types
 import typing
@@ -28,6 +29,8 @@ from protocol.results.publication.withheld import Withheld
 RESULTS = "results.json"
 SCHEMA_FILE = Path(__file__).parent / "report" / "results.schema.json"
 """The schema as it is shipped; `results_schema` makes it."""
+WITHHELD = re.compile(r"not shown|fewer than [0-9]{1,9}")
+"""Words that stand in JSON for a number that a publication does not show."""
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -52,16 +55,21 @@ def write_results(results: Results, folder: Path) -> tuple[Path, ...]:
 
 def write_into(results: Results, folder: Path) -> tuple[str, ...]:
     """Write the same files one by one into a folder that is there; give their names."""
-    (folder / RESULTS).write_text(results_text(results), encoding="utf-8", newline="\n")
-    return RESULTS, *write_tables(results, folder)
+    texts = results_texts(results)
+    write_texts(texts, folder)
+    return tuple(texts)
 
 
-def write_tables(results: Results, folder: Path) -> tuple[str, ...]:
-    """Write the tidy tables alone; give their names."""
-    tables = tidy_tables(results)
-    for name, table in tables.items():
-        (folder / name).write_text(csv_text(table), encoding="utf-8", newline="")
-    return tuple(tables)
+def results_texts(results: Results) -> dict[str, str]:
+    """Make `results.json` and the tidy tables, name to text."""
+    tables = {name: csv_text(table) for name, table in tidy_tables(results).items()}
+    return {RESULTS: results_text(results), **tables}
+
+
+def write_texts(texts: Mapping[str, str], folder: Path) -> None:
+    """Write files as they are, without another system's line ends."""
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="")
 
 
 @contextmanager
@@ -131,9 +139,32 @@ def read_results(path: Path) -> Results:
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         raise ResultsFileError(f"{path}: is no file of schema {SCHEMA}")
     try:
-        return _built(Results, data)
-    except _ShapeError as error:
+        found = from_json(data)
+    except ValueError as error:
         raise ResultsFileError(f"{path}: {error}") from None
+    if _hides(found):
+        raise ResultsFileError(f"{path}: is of an edition for publication, which hides numbers")
+    return found
+
+
+def from_json(data: object) -> Results:
+    """Build results from what `to_json` made of them, at full precision or reduced.
+
+    Raises
+    ------
+    ValueError
+        If the data have another shape.
+    """
+    return _built(Results, data)
+
+
+def _hides(value: object) -> bool:
+    """Tell whether words stand anywhere for a number."""
+    if is_dataclass(value):
+        return any(_hides(getattr(value, field.name)) for field in fields(value))
+    if isinstance(value, tuple):
+        return any(map(_hides, value))
+    return isinstance(value, Withheld)
 
 
 class _ShapeError(ValueError):
@@ -152,6 +183,8 @@ def _value(kind: Any, data: object, where: str) -> Any:
     """Build a value of a type of the results model from what JSON held."""
     if kind is float:
         return _number(data, where)
+    if kind is int and isinstance(data, str):
+        return _words(data, where, "int")
     if kind in (int, str, bool):
         if type(data) is not kind:
             raise _ShapeError(f"{where}: is no {kind.__name__}")
@@ -170,9 +203,18 @@ def _number(data: object, where: str) -> float:
         return math.nan
     if data in ("Infinity", "-Infinity"):
         return float(str(data))
+    if isinstance(data, str):
+        return _words(data, where, "number")
     if isinstance(data, bool) or not isinstance(data, int | float):
         raise _ShapeError(f"{where}: is no number")
     return float(data)
+
+
+def _words(data: str, where: str, kind: str) -> Withheld:
+    """Read the words that stand for a number that a publication does not show."""
+    if not WITHHELD.fullmatch(data):
+        raise _ShapeError(f"{where}: is no {kind}")
+    return Withheld(data)
 
 
 def _record(kind: Any, data: object, where: str) -> Any:

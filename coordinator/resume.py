@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from coordinator.journal import Journal, Kind
+from coordinator.journal import UNLOCKED, Journal, Kind
 from coordinator.judge import answering, opening
 from protocol import PROGRAM_VERSION
 from protocol.errors import Exit, FederationError
@@ -20,8 +20,8 @@ from protocol.plan.model import Plan
 from protocol.plan.read import read_canonical
 from protocol.play import Finished
 from protocol.question import Record
-from protocol.requests import Advance, ClosedTrip, Finish, OpenRun, Request
-from protocol.run import Asked, Kept, Played, Proof, sealed
+from protocol.requests import Advance, ClosedTrip, Done, Finish, OpenRun, Request
+from protocol.run import Asked, Kept, Played, Proof, Unlocked, sealed
 from protocol.secagg.messages import KeyShare, Reply, Result, Run
 from protocol.secagg.setup import agree
 from protocol.secagg.site import FIRST_TRIP
@@ -94,9 +94,9 @@ class Standing:
         return Advance(self.since, self.office.request(written(deadline)))
 
 
-def written(deadline: datetime) -> str:
-    """Write a deadline as requests have it: UTC, to the second."""
-    return deadline.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def written(time: datetime) -> str:
+    """Write a time as requests have their deadlines: UTC, to the second."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def begun(journal: Journal, seed: bytes) -> Opened:
@@ -251,7 +251,24 @@ def _proof(now: Standing, journal: Journal, opened: Opened) -> Proof:
         trips=lambda: _kept(now, journal),
         seal=sealed(opened.run, now.office.seed),
         day=journal.row().created.date().isoformat(),
+        done=_done(now, journal),
+        unlocked=_unlocked(journal),
     )
+
+
+def _done(now: Standing, journal: Journal) -> tuple[Done, ...]:
+    """Read the last words of those hospitals that said them, in the order of their ids."""
+    said = journal.bodies(Kind.DONE, now.trip)
+    words = [decode_reply(said[site]) for site in now.office.known.view.sites if site in said]
+    return tuple(one for one in words if isinstance(one, Done))
+
+
+def _unlocked(journal: Journal) -> Unlocked | None:
+    """Read why outcomes were unlocked; None where they were not locked."""
+    told = [event for _, event in journal.events() if event.kind == UNLOCKED]
+    if not told:
+        return None
+    return Unlocked(told[0].text, written(told[0].time), told[0].trip)
 
 
 def _kept(now: Standing, journal: Journal) -> Iterator[Kept]:

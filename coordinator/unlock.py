@@ -8,7 +8,7 @@ import math
 from datetime import datetime
 
 from coordinator.control import RunStateError
-from coordinator.journal import Event, Journal, RunState, Wish
+from coordinator.journal import UNLOCKED, Event, Journal, RunState, Wish
 from coordinator.resume import Standing
 from coordinator.store import Store
 from protocol.errors import Exit, FederationError
@@ -16,7 +16,7 @@ from protocol.question import Record
 from protocol.results.balance import balance
 from protocol.steps.unlock import Unlock
 
-BALANCE, LOCKED, UNLOCKED = "balance", "locked", "unlocked"
+BALANCE, LOCKED = "balance", "locked"
 """Kinds of events."""
 
 BALANCED = 0.1

@@ -14,8 +14,16 @@ from protocol.governance.identity import require_signed, sign
 from protocol.governance.proposal import Proposal
 from protocol.governance.signed import Consent, SignedRoster
 from protocol.ids import SiteId
-from protocol.secagg.messages import KeyShare, MaskedVector, Parts, Reply, Result, Trip
-from protocol.secagg.transcript import u32
+from protocol.secagg.messages import (
+    KeyShare,
+    MaskedVector,
+    Parts,
+    Reply,
+    Result,
+    RunError,
+    Trip,
+)
+from protocol.secagg.transcript import RUN_ID_SIZE, u32
 
 Uploads = Mapping[int, Mapping[SiteId, MaskedVector]]
 State = Literal["finished", "aborted"]
@@ -143,6 +151,18 @@ class Done:
     def verify(self, identity: bytes) -> None:
         """Raise SignatureError unless this hospital signed it."""
         require_signed(self.site, identity, self.signature, *self.signed)
+
+    def require_run(self, run_id: bytes) -> None:
+        """Refuse a list of runs that lacks this run, names one twice, or holds what is no id.
+
+        Raises
+        ------
+        RunError
+            Naming the hospital.
+        """
+        whole = all(len(one) == RUN_ID_SIZE for one in self.runs)
+        if not whole or len(set(self.runs)) != len(self.runs) or run_id not in self.runs:
+            raise RunError(f"{self.site}: its list of this plan's runs is not one with this run")
 
 
 LOCAL_POLICY = "local-policy"

@@ -22,7 +22,7 @@ from protocol.plan.model import Plan
 from protocol.play import Finished
 from protocol.program import Findings
 from protocol.question import Answer, Record
-from protocol.requests import OpenRun
+from protocol.requests import Done, OpenRun
 from protocol.secagg.messages import Block, KeyShare, Reply, Result, Run, Trip
 from protocol.secagg.run import NO_DEADLINE, Gathered, simulate
 
@@ -60,13 +60,23 @@ class Kept:
     salts: tuple[bytes, ...] = ()
 
 
+@dataclass(frozen=True)
+class Unlocked:
+    """Why a person unlocked outcomes, when (ISO 8601, UTC), and the number of the trip after."""
+
+    reason: str
+    time: str
+    trip: int
+
+
 @dataclass(frozen=True, eq=False)
 class Proof:
     """What proves a run to others: how it was opened, everybody's fresh keys, and its trips.
 
     `trips` gives them in order, one at a time, as often as it is called: all of them together can
     be large. `seal` signs ("bundle", ctx, digest) as the coordinator. `day` is when the run was
-    begun, as "2026-03-31"; empty where nobody said.
+    begun, as "2026-03-31"; empty where nobody said. `done` are the hospitals' last words, of those
+    who said them; `unlocked` is there where outcomes were locked and a person unlocked them.
     """
 
     opened: OpenRun
@@ -74,6 +84,8 @@ class Proof:
     trips: Callable[[], Iterator[Kept]]
     seal: Callable[[bytes], bytes]
     day: str = ""
+    done: tuple[Done, ...] = ()
+    unlocked: Unlocked | None = None
 
 
 def sealed(run: Run, coordinator_seed: bytes) -> Callable[[bytes], bytes]:

@@ -1,4 +1,4 @@
-"""The commands about bundles: `riskset verify`, `recompute`, `compare`, `report`.
+"""The commands about bundles: `riskset verify`, `recompute`, `compare`, `report`, `reader`.
 
 They need a file and nothing else: no network, no hospital, no journal.
 """
@@ -15,9 +15,10 @@ import typer
 from coordinator.bundle.names import BUNDLE
 from coordinator.bundle.plain import BundleError
 from coordinator.bundle.reader import Bundle, open_bundle
+from coordinator.checks import Tick
 from coordinator.compare import KEY, Comparison, Found, Side, compare
 from coordinator.report.wording import interval, p_phrase
-from coordinator.verify import Tick, verify
+from coordinator.verify import verify
 from protocol.canonical import Json
 from protocol.errors import Exit
 from riskset.terminal import (
@@ -63,7 +64,8 @@ def verify_bundle(bundle: BundleArgument, output: FormatOption = Format.TEXT) ->
         simulated = opened.manifest.simulated
     if output is Format.JSON:
         ticks: list[Json] = [_tick_json(tick) for tick in verdict.ticks]
-        said: dict[str, Json] = {"holds": verdict.holds, "simulated": simulated, "checks": ticks}
+        said: dict[str, Json] = {"holds": verdict.holds, "complete": verdict.complete}
+        said |= {"simulated": simulated, "checks": ticks}
         print_json({"schema": "riskset:verify/1", **said})
     else:
         for tick in verdict.ticks:
@@ -75,7 +77,8 @@ def verify_bundle(bundle: BundleArgument, output: FormatOption = Format.TEXT) ->
 
 
 def _tick_json(tick: Tick) -> Json:
-    return {"what": tick.what, "holds": not tick.fault, "found": tick.fault or tick.found}
+    told: dict[str, Json] = {"what": tick.what, "holds": not tick.fault}
+    return {**told, "found": tick.fault or tick.found, "unchecked": tick.unchecked}
 
 
 def _show(tick: Tick) -> None:
@@ -83,6 +86,8 @@ def _show(tick: Tick) -> None:
         note("error", f"{tick.what}: {tick.fault}", BundleError.fix, code=tick.code)
     else:
         note("ok", f"{tick.what}: {tick.found}", error=False)
+    if tick.unchecked:
+        note("warn", f"{tick.what}: not checked: {tick.unchecked}", error=False)
 
 
 @app.command("recompute")
@@ -111,6 +116,7 @@ def recompute_bundle(
         ]
         numbers: dict[str, Json] = {"equal": equal, "numbers": total}
         said: dict[str, Json] = {"schema": "riskset:recompute/1", "holds": found.holds}
+        said |= {"complete": not found.unchecked, "unchecked": found.unchecked}
         print_json({**said, **numbers, "members": members})
     else:
         for one in found.compared:
@@ -118,7 +124,10 @@ def recompute_bundle(
             note(kind, f"{one.member}: {one.sentence()}", error=not one.holds)
             for place in one.odd:
                 note("error", f"{one.member}: {place}")
-        print_lines(f"{equal:,} of {total:,} numbers equal", [f"written to {out}"] if out else [])
+        if found.unchecked:
+            note("warn", found.unchecked, error=False)
+        told = "Laid out again" if found.unchecked else f"{equal:,} of {total:,} numbers equal"
+        print_lines(told, [f"written to {out}"] if out else [])
     if not found.holds:
         raise typer.Exit(int(Exit.TAMPERING))
 
@@ -160,6 +169,28 @@ def report(  # noqa: PLR0917 - typer names them all on the command line
     if statement:
         print_lines("What this edition says of itself", statement)
     print_lines("Written", [f"{out}  the {edition} edition"])
+
+
+@app.command("reader")
+def reader(
+    bundle: BundleArgument,
+    out: Annotated[Path, typer.Option(help="The file for the readers' form; it must be new.")],
+    earlier: Annotated[
+        Path | None, typer.Option(help="The publication.json of an edition published before.")
+    ] = None,
+    output: FormatOption = Format.TEXT,
+) -> None:
+    """Take the form for readers outside the consortium out of a bundle: what may be published."""
+    from riskset.editions import take_out  # noqa: PLC0415 - draws figures
+
+    with _opened(bundle) as opened:
+        statement = take_out(opened, out, earlier)
+    if output is Format.JSON:
+        told: list[Json] = list(statement)
+        print_json({"schema": "riskset:reader/1", "file": str(out), "statement": told})
+        return
+    print_lines("What this edition says of itself", statement)
+    print_lines("Written", [f"{out}  for readers: riskset verify {out}"])
 
 
 @app.command("compare")

@@ -92,9 +92,11 @@ LATER: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "recompute": ("Work a bundle's numbers out again from its sums.", _bundle("recompute")),
     "compare": ("Put the estimates of two bundles side by side.", _bundle("compare")),
     "report": ("Write an edition of the results, such as for publication.", _bundle("report")),
+    "reader": ("Take the form for readers out of a bundle.", _bundle("reader")),
     "backup": ("Copy the journal while the daemon works.", _centre("backup")),
     "restore": ("Put a copy of the journal back.", _centre("restore")),
     "renew": ("Renew the server's certificate.", _centre("renew")),
+    "rotate": ("Replace the coordinator's key, on the roster authority's word.", _centre("rotate")),
 }
 """Commands whose libraries load only when one of them is asked for: what each does, and how."""
 

@@ -1,17 +1,24 @@
-"""Editions of a run's results, written from its bundle or its results.json."""
+"""Editions of a run's results, written from its bundle or its results.json.
+
+The readers' form of a bundle is sealed when the run ends, with the profile's own floors; here it
+is only taken out.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from coordinator.bundle import names
 from coordinator.bundle.names import BUNDLE
-from coordinator.bundle.reader import open_bundle
+from coordinator.bundle.plain import BundleError
+from coordinator.bundle.reader import Bundle, open_bundle, readers_form
 from coordinator.bundle.replay import replayed
-from coordinator.report.edition import write_edition
+from coordinator.report.edition import read_cells, read_published, write_edition
 from coordinator.report.page import REPORT, write_report
 from coordinator.results import read_results, staged, write_into
 from protocol.results import Results, results
-from protocol.results.publication import Floors, floors
-from riskset.runs import check_out
+from protocol.results.publication import Floors, floors, publish
+from protocol.results.publication.rules import EditionError
+from riskset.runs import OutputError, check_out
 
 
 @dataclass(frozen=True)
@@ -53,10 +60,54 @@ def write_editions(source: Path, out: Path, wanted: Wanted) -> tuple[str, ...]:
     return ()
 
 
+def take_out(bundle: Bundle, out: Path, earlier: Path | None) -> tuple[str, ...]:
+    """Write the readers' form of a bundle as a file of its own; give what it says of itself.
+
+    Raises
+    ------
+    OutputError
+        If the file is there already.
+    BundleError
+        If the bundle has no such form, or is one itself.
+    EditionError
+        If with an edition published before it would show the difference of a few patients (P5).
+    """
+    if out.exists():
+        raise OutputError(f"{out}: is there already", "name a new file with --out")
+    if bundle.for_readers:
+        raise BundleError("this bundle is of the readers' form already", "give it as it is")
+    if names.READER not in bundle.sizes:
+        raise BundleError(
+            f"{names.READER}: this bundle has no readers' form",
+            "publish an edition: riskset report BUNDLE --out FOLDER",
+        )
+    if earlier is not None:
+        _require_apart(results(replayed(bundle)), earlier)
+    with readers_form(bundle) as inner:
+        _, statement = read_published(inner.body(names.PUBLICATION), names.PUBLICATION)
+    out.write_bytes(bundle.body(names.READER))
+    return statement
+
+
+def _require_apart(found: Results, earlier: Path) -> None:
+    """Refuse the sealed edition where an earlier one asks for more to be hidden (P5)."""
+    before = read_cells(earlier, found.study.id)
+    if publish(found, None, before).shown != publish(found).shown:
+        raise EditionError(
+            "counts of the readers' form differ by a few patients from the earlier edition (P5)",
+            "publish an edition that hides them: riskset report BUNDLE --out FOLDER --earlier FILE",
+        )
+
+
 def _read(source: Path) -> tuple[Results, str]:
     """Read results: from a bundle they are worked out of its sums again."""
     path = source / BUNDLE if source.is_dir() else source
     if path.suffix == ".json":
         return read_results(path), ""
     with open_bundle(path) as bundle:
+        if bundle.for_readers:
+            raise BundleError(
+                f"{path}: is of the readers' form, which has no sums",
+                "its edition is in it: riskset recompute FILE --out FOLDER writes it",
+            )
         return results(replayed(bundle)), bundle.manifest.notice

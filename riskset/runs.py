@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from coordinator.bundle.names import BUNDLE
+from coordinator.bundle.names import BUNDLE, READER
 from coordinator.publish import write_run
 from coordinator.report.choice import hazard_ratio, log_rank, main_population, survival_of
 from coordinator.report.page import REPORT
@@ -25,7 +25,7 @@ from site_node.plan_file import read_plan_file
 
 PLAN = "plan.toml"
 EXTRACTS = "extracts"
-FILES = (RESULTS, REPORT, BUNDLE, *TABLES)
+FILES = (RESULTS, REPORT, BUNDLE, READER, *TABLES)
 """What a run writes, beside what a demo unpacks."""
 
 
@@ -99,6 +99,7 @@ def files_json(out: Path) -> dict[str, Json]:
         "results": str(out / RESULTS),
         "report": str(out / REPORT),
         "bundle": str(out / BUNDLE),
+        "reader": str(out / READER),
         "tables": tables,
     }
 
@@ -110,6 +111,7 @@ def show_files(out: Path) -> None:
         f"{out / RESULTS}  every number at full precision",
         f"{out / '*.csv'}  tidy tables: {', '.join(name[:-4] for name in TABLES)}",
         f"{out / BUNDLE}  all that proves it: riskset verify {out / BUNDLE}",
+        f"{out / READER}  the same for readers outside: what may be published, and no sum",
     ]
     print_lines("Written", lines)
 

@@ -22,9 +22,10 @@ UNDATED = "1970-01-01"
 TYPES = {".json": "application/json", ".csv": "text/csv", ".html": "text/html", ".md": "text/plain"}
 FOLDERS = {
     "approvals": "Approvals that hospitals' persons signed",
+    "closings": "Hospitals' signed last words: the chain of results, and all runs of the plan",
     "results": "What was made of the opened sums: numbers, tables, report",
     "rosters": "Who takes part, version by version, signed by the roster authority",
-    "run": "How the run was opened, and every hospital's fresh public key",
+    "run": "How the run was opened, every hospital's fresh public key, and the reason to unlock",
     "totals": "The opened sums over all hospitals, and how each is read",
     "trips": "What was asked, and the coordinator's signed result of it, trip by trip",
     "vectors": "Every hospital's masked vectors: each alone is noise",
@@ -41,8 +42,11 @@ class Listed:
     sha256: str
 
 
-def crate(played: Played, day: str, listed: Sequence[Listed]) -> bytes:
-    """Write `ro-crate-metadata.json`: files by name, vectors and sums by their folder."""
+def crate(played: Played, day: str, listed: Sequence[Listed], main: str = names.RESULTS) -> bytes:
+    """Write `ro-crate-metadata.json`: files by name, vectors and sums by their folder.
+
+    `main` is the file that holds the numbers of this form of the bundle.
+    """
     loose = [one for one in listed if "/" not in one.name or one.name.startswith("results/")]
     there = {one.name.partition("/")[0] for one in listed if "/" in one.name}
     folders = [(f"{name}/", told) for name, told in FOLDERS.items() if name in there]
@@ -57,7 +61,7 @@ def crate(played: Played, day: str, listed: Sequence[Listed]) -> bytes:
         *(_file(one) for one in loose),
         *({"@id": name, "@type": "Dataset", "name": told} for name, told in folders),
         _software(),
-        _action(),
+        _action(main),
     ]
     return canonical_json({"@context": CONTEXT, "@graph": graph})
 
@@ -100,12 +104,12 @@ def _software() -> Json:
     }
 
 
-def _action() -> Json:
+def _action(main: str) -> Json:
     return {
         "@id": "#run",
         "@type": "CreateAction",
         "name": "The study's run",
         "instrument": {"@id": "#riskset"},
         "object": [{"@id": names.PLAN}],
-        "result": [{"@id": names.RESULTS}, {"@id": names.REPORT}],
+        "result": [{"@id": main}, {"@id": names.REPORT}],
     }

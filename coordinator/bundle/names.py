@@ -1,6 +1,7 @@
 """What members a bundle may have, how they are called, and how large each may be.
 
-Whatever is not named here is refused: a bundle comes from strangers.
+There are two forms: the consortium's with everything, and the readers' within it, for people
+outside. Whatever is not named here is refused: a bundle comes from strangers.
 """
 
 import re
@@ -13,6 +14,12 @@ SCHEMA = "riskset-bundle/1"
 BUNDLE = "bundle.zip"
 """The file's name in the folder of a run."""
 
+READER_SCHEMA = "riskset-reader-bundle/1"
+READER = "reader.zip"
+"""The readers' form: a member of the consortium's, and a file beside it."""
+READER_SALTS = "reader-salts.json"
+"""The salts of its commitments: only the consortium's form has them."""
+
 README = "README.md"
 CRATE = "ro-crate-metadata.json"
 MANIFEST = "manifest.json"
@@ -22,15 +29,21 @@ PLAN = "plan.json"
 FEDERATION = "federation.json"
 OPENED = "run/opened.json"
 KEYS = "run/keys.json"
+UNLOCKED = "run/unlocked.json"
 INDEX = "totals/index.json"
+SUMS = "sums.json"
 RESULTS = "results/results.json"
+PUBLICATION = "results/publication.json"
 REPORT = "results/report.html"
 
-REQUIRED = (
-    *(README, CRATE, MANIFEST, SEAL, SOFTWARE, PLAN, OPENED, KEYS, INDEX, RESULTS, REPORT),
-    *(f"results/{table}" for table in TABLES),
-)
-"""Members of every bundle."""
+_BOTH = (README, CRATE, MANIFEST, SEAL, SOFTWARE, PLAN, OPENED, KEYS, REPORT)
+_TABLES = tuple(f"results/{table}" for table in TABLES)
+
+REQUIRED = {
+    SCHEMA: (*_BOTH, INDEX, RESULTS, *_TABLES),
+    READER_SCHEMA: (*_BOTH, SUMS, PUBLICATION, *_TABLES),
+}
+"""Members of every bundle, by its schema."""
 
 _TEXT = 2**26
 _DATA = 2**36
@@ -46,15 +59,40 @@ class Rule:
 
 RULES = (
     Rule(re.compile("|".join(re.escape(n) for n in (README, SEAL, SOFTWARE, FEDERATION))), 2**20),
-    Rule(re.compile("|".join(re.escape(n) for n in (CRATE, PLAN, OPENED))), 2**22),
-    Rule(re.compile("|".join(re.escape(name) for name in (MANIFEST, KEYS, INDEX))), _TEXT),
-    Rule(re.compile(r"approvals/[A-Za-z0-9][A-Za-z0-9._-]{0,80}\.json"), 2**20),
+    Rule(re.compile("|".join(re.escape(n) for n in (CRATE, PLAN, OPENED, UNLOCKED))), 2**22),
+    Rule(re.compile("|".join(re.escape(n) for n in (MANIFEST, KEYS, INDEX, SUMS))), _TEXT),
+    Rule(re.compile(re.escape(READER_SALTS)), _TEXT),
+    Rule(re.compile(re.escape(READER)), 2**30),
+    Rule(re.compile(r"(approvals|closings)/[A-Za-z0-9][A-Za-z0-9._-]{0,80}\.json"), 2**20),
     Rule(re.compile(r"rosters/\d{4}\.json"), 2**22),
     Rule(re.compile(r"trips/\d{5}/(request|result|salts)\.json"), _TEXT),
-    Rule(re.compile(r"results/(results\.json|report\.html|[a-z0-9_]{1,40}\.csv)"), 2**28),
+    Rule(
+        re.compile(r"results/((results|publication)\.json|report\.html|[a-z0-9_]{1,40}\.csv)"),
+        2**28,
+    ),
     Rule(re.compile(r"vectors/\d{6}/[A-Za-z0-9][A-Za-z0-9._-]{0,63}\.bin"), _DATA),
     Rule(re.compile(r"totals/\d{6}\.bin"), _DATA),
 )
+
+
+_SHARED = re.compile(
+    r"plan\.json|federation\.json|software\.json|run/[a-z]+\.json|rosters/.*|approvals/.*"
+    r"|closings/.*|trips/\d{5}/request\.json"
+)
+_READERS = re.compile(r"README\.md|[a-z-]+\.json|results/.*|totals/\d{6}\.bin")
+_INSIDE = re.compile("|".join(map(re.escape, (INDEX, RESULTS, READER_SALTS))))
+
+
+def shared(name: str) -> bool:
+    """Tell members that both forms have, byte for byte."""
+    return _SHARED.fullmatch(name) is not None
+
+
+def belongs(schema: str, name: str) -> bool:
+    """Tell whether a form of the bundle may have a member of this name."""
+    if schema == SCHEMA:
+        return name not in (SUMS, PUBLICATION)
+    return shared(name) or (not _INSIDE.fullmatch(name) and bool(_READERS.fullmatch(name)))
 
 
 def limit(name: str) -> int | None:

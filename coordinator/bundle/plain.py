@@ -6,7 +6,7 @@ Auditors read these files without this software; the shape is that of the datacl
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from protocol.canonical import Json, canonical_json
 from protocol.errors import Exit, FederationError
@@ -88,6 +88,10 @@ def _value(kind: Any, data: object) -> Any:
         return kind(**{name: _value(hints[name], data[name]) for name in names})
     if get_origin(kind) is tuple:
         return _tuple(get_args(kind), data)
+    if get_origin(kind) is Literal:
+        if data not in get_args(kind):
+            raise ValueError("another word")
+        return data
     base = getattr(kind, "__supertype__", kind)  # a NewType such as SiteId
     if base is bytes and isinstance(data, str):
         return bytes.fromhex(data)

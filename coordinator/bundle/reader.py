@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -60,9 +61,13 @@ class _Opening:
 class Bundle:
     """An open bundle whose form is right: its members are those that its manifest lists."""
 
-    path: Path
     file: ZipFile
     manifest: Manifest
+
+    @property
+    def for_readers(self) -> bool:
+        """Whether it is the form for people outside the consortium."""
+        return self.manifest.schema == names.READER_SCHEMA
 
     def body(self, name: str) -> bytes:
         """Read a member whole.
@@ -138,7 +143,12 @@ class Bundle:
     @cached_property
     def trips(self) -> int:
         """How many trips the run took."""
-        return sum(name.endswith("/result.json") for name in self.sizes)
+        last = "/request.json" if self.for_readers else "/result.json"
+        return sum(name.endswith(last) for name in self.sizes)
+
+    def under(self, folder: str) -> tuple[str, ...]:
+        """Name the members in a folder, given with its slash."""
+        return tuple(name for name in self.sizes if name.startswith(folder))
 
     def request(self, trip: int) -> Trip:
         """Read what a trip asked."""
@@ -168,29 +178,50 @@ class Bundle:
 
 
 @contextmanager
-def open_bundle(path: Path) -> Iterator[Bundle]:
-    """Open a bundle and check its form; no vector is read for it.
+def open_bundle(source: Path | BytesIO, name: str = "") -> Iterator[Bundle]:
+    """Open a bundle of either form and check it; no vector is read for it.
+
+    `name` is what people know the file by, where it has no path.
 
     Raises
     ------
     BundleError
         If the file is no bundle of this version, or its members are not those that it lists.
     """
-    with reading(path) as file:
+    told = name or str(source)
+    with reading(source, told) as file:
         manifest = read(Manifest, body(file, names.MANIFEST), names.MANIFEST)
-        if manifest.schema != names.SCHEMA:
-            raise BundleError(f"{path}: is no bundle of schema {names.SCHEMA}")
-        bundle = Bundle(path, file, manifest)
+        if manifest.schema not in names.REQUIRED:
+            raise BundleError(f"{told}: is no bundle of schema {names.SCHEMA}")
+        bundle = Bundle(file, manifest)
         _check_listed(bundle)
         yield bundle
+
+
+@contextmanager
+def readers_form(bundle: Bundle) -> Iterator[Bundle]:
+    """Open the readers' form within a consortium's bundle.
+
+    Raises
+    ------
+    BundleError
+        If it has none, or one that is not of the readers' form.
+    """
+    with open_bundle(BytesIO(bundle.body(names.READER)), names.READER) as inner:
+        if not inner.for_readers:
+            raise BundleError(f"{names.READER}: is not of the readers' form")
+        yield inner
 
 
 def _check_listed(bundle: Bundle) -> None:
     there = {n: s for n, s in bundle.sizes.items() if n not in (names.MANIFEST, names.SEAL)}
     listed = {one.name: one.size for one in bundle.manifest.members}
-    for name in names.REQUIRED:
+    for name in names.REQUIRED[bundle.manifest.schema]:
         if name not in bundle.sizes:
             raise BundleError(f"{name}: is missing")
+    for name in bundle.sizes:
+        if not names.belongs(bundle.manifest.schema, name):
+            raise BundleError(f"{name}: this form of the bundle has no such member")
     if odd := sorted(there.keys() ^ listed.keys()):
         told = "is missing" if odd[0] in listed else "is not in the manifest"
         raise BundleError(f"{odd[0]}: {told}")

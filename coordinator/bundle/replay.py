@@ -87,18 +87,38 @@ def replayed(bundle: Bundle) -> Played:
     )
 
 
+def results_member(bundle: Bundle) -> str:
+    """Name the member that holds the numbers of this form of the bundle."""
+    return names.PUBLICATION if bundle.for_readers else names.RESULTS
+
+
 def parsed_results(bundle: Bundle) -> dict[str, Any]:
-    """Read results.json as it stands.
+    """Read the results as they stand: at full precision, or as the publication shows them.
 
     Raises
     ------
     BundleError
         If it is no JSON object.
     """
+    name = results_member(bundle)
     try:
-        data = json.loads(bundle.body(names.RESULTS))
+        data = json.loads(bundle.body(name))
     except (ValueError, RecursionError):
-        raise BundleError(f"{names.RESULTS}: is no JSON") from None
+        raise BundleError(f"{name}: is no JSON") from None
+    if bundle.for_readers:
+        data = data.get("results") if isinstance(data, dict) else None
     if not isinstance(data, dict) or not isinstance(data.get("study"), dict):
-        raise BundleError(f"{names.RESULTS}: holds no results")
+        raise BundleError(f"{name}: holds no results")
     return data
+
+
+def study_card(bundle: Bundle) -> dict[str, Any]:
+    """Read what the results say of study and run.
+
+    Raises
+    ------
+    BundleError
+        If they say nothing.
+    """
+    card: dict[str, Any] = parsed_results(bundle)["study"]
+    return card

@@ -4,26 +4,26 @@ Vectors and sums are raw little-endian words, everything else canonical JSON or 
 trip is held at a time, so a bundle may be larger than memory.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from zipfile import ZipFile
 
 import numpy as np
 
 from coordinator.bundle import names
+from coordinator.bundle.closing import closing_files
 from coordinator.bundle.crate import Listed, crate
+from coordinator.bundle.for_readers import ReadersForm
+from coordinator.bundle.listing import Listing
 from coordinator.bundle.plain import plain, written
 from coordinator.bundle.readme import readme
 from coordinator.bundle.software import software
-from coordinator.bundle.zipped import put, writing
+from coordinator.bundle.zipped import writing
 from coordinator.report.page import REPORT
 from coordinator.report.tidy import TABLES
 from coordinator.results import RESULTS
 from protocol.canonical import Json, canonical_json
 from protocol.governance.chain import roster_file
-from protocol.plan.digest import plan_digest
 from protocol.requests import OpenRun
 from protocol.run import Asked, Kept, Played, Proof
 from protocol.secagg.encoding import Words
@@ -48,7 +48,11 @@ NOTHING_BESIDE = Beside()
 
 
 def write_bundle(
-    path: Path, played: Played, files: Path, beside: Beside = NOTHING_BESIDE
+    path: Path,
+    played: Played,
+    files: Path,
+    beside: Beside = NOTHING_BESIDE,
+    published: Path | None = None,
 ) -> tuple[Listed, ...]:
     """Write the bundle of a played study; equal inputs give equal bytes. Returns its members.
 
@@ -56,6 +60,9 @@ def write_bundle(
     ----------
     files
         The folder where the run's results, tables and report were just written.
+    published
+        The folder where the edition for publication was just written. With it the readers' form
+        is made too: a member of the bundle, and `reader.zip` beside it.
 
     Raises
     ------
@@ -64,13 +71,20 @@ def write_bundle(
     """
     if (proof := played.proof) is None:
         raise ValueError("this run was played without its proof")
-    listed: list[Listed] = []
+    listed, readers = Listing(), ReadersForm(played, proof)
     with writing(path) as file:
         for name, body in _members(played, proof, files, beside):
-            put(file, name, body)
-            listed.append(Listed(name, len(body), hashlib.sha256(body).hexdigest()))
-        _finish(file, played, proof, beside, listed)
-    return tuple(listed)
+            listed.put(file, name, body)
+            readers.see(name, body)
+        if published is not None:
+            inner = readers.written(published, beside.notice)
+            path.with_name(names.READER).write_bytes(inner)
+            listed.put(file, names.READER, inner)
+            listed.put(file, names.READER_SALTS, readers.salts_file())
+        listed.put(file, names.CRATE, crate(played, proof.day, listed.members))
+        listed.put(file, names.README, readme(played, readers=published is not None))
+        listed.seal(file, played, proof, names.SCHEMA, beside.notice)
+    return tuple(listed.members)
 
 
 def _members(
@@ -85,6 +99,7 @@ def _members(
     if beside.federation:
         yield names.FEDERATION, beside.federation
     yield from beside.approvals.items()
+    yield from closing_files(proof.done, proof.unlocked)
     yield names.SOFTWARE, canonical_json(software())
     yield names.INDEX, canonical_json([_index(step) for step in played.asked])
     for number, kept in enumerate(proof.trips(), 1):
@@ -147,33 +162,3 @@ def _added(total: Words, words: bytes, width: int) -> Words:
         return more.astype(np.uint64)
     add(total, more, width)
     return total
-
-
-def _finish(
-    file: ZipFile, played: Played, proof: Proof, beside: Beside, listed: list[Listed]
-) -> None:
-    """Write what lists the others: description, README, manifest, and the seal on it."""
-    for name, body in (
-        (names.CRATE, crate(played, proof.day, listed)),
-        (names.README, readme(played)),
-    ):
-        put(file, name, body)
-        listed.append(Listed(name, len(body), hashlib.sha256(body).hexdigest()))
-    manifest = _manifest(played, beside, sorted(listed, key=lambda one: one.name))
-    put(file, names.MANIFEST, manifest)
-    signature = proof.seal(hashlib.sha256(manifest).digest())
-    put(file, names.SEAL, canonical_json({"signature": signature.hex()}))
-
-
-def _manifest(played: Played, beside: Beside, listed: Sequence[Listed]) -> bytes:
-    return canonical_json(
-        {
-            "schema": names.SCHEMA,
-            "study": played.plan.study.id,
-            "plan_digest": plan_digest(played.plan).hex(),
-            "run": played.run_id.hex(),
-            "simulated": played.simulated,
-            "notice": beside.notice,
-            "members": [plain(one) for one in listed],
-        }
-    )

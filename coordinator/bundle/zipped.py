@@ -7,8 +7,10 @@ are fixed, so equal members make equal bytes.
 import stat
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from io import BytesIO
 from pathlib import Path
+from typing import IO
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from coordinator.bundle.names import limit
@@ -24,7 +26,7 @@ MOST_DIRECTORY = 2**27
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[ZipFile]:
+def writing(path: Path | BytesIO) -> Iterator[ZipFile]:
     """Open a new zip file; its list of members is sorted by name."""
     with ZipFile(path, "x", ZIP_STORED) as file:
         yield file
@@ -47,8 +49,10 @@ def put(file: ZipFile, name: str, body: bytes) -> None:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[ZipFile]:
+def reading(source: Path | BytesIO, name: str) -> Iterator[ZipFile]:
     """Open a zip file after checking everything that can be checked before a member is read.
+
+    `name` is what people know it by.
 
     Raises
     ------
@@ -56,13 +60,14 @@ def reading(path: Path) -> Iterator[ZipFile]:
         If it is no zip file, or has a member that no bundle has: packed, linked, hidden, twice,
         too large, or of another name.
     """
-    try:
-        _check_end(path)
-        file = ZipFile(path)
-    except (BadZipFile, OSError, ValueError, NotImplementedError, struct.error):
-        raise BundleError(f"{path}: is no bundle, or not a whole one") from None
-    with file:
-        _check_members(path, file)
+    with ExitStack() as stack:
+        try:
+            raw = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
+            size = _check_end(raw)
+            file = stack.enter_context(ZipFile(raw))
+        except (BadZipFile, OSError, ValueError, NotImplementedError, struct.error):
+            raise BundleError(f"{name}: is no bundle, or not a whole one") from None
+        _check_members(name, file, size)
         yield file
 
 
@@ -82,12 +87,11 @@ def body(file: ZipFile, name: str) -> bytes:
         raise BundleError(f"{name}: was changed, or is not whole") from None
 
 
-def _check_end(path: Path) -> None:
-    """See that the list of members is of a size that can be read, before it is."""
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - _END_SIZE - _LOCATOR_SIZE - _END_64_SIZE))
-        tail = file.read()
+def _check_end(file: IO[bytes]) -> int:
+    """See that the list of members is of a size that can be read, before it is; give the size."""
+    size = file.seek(0, 2)
+    file.seek(max(0, size - _END_SIZE - _LOCATOR_SIZE - _END_64_SIZE))
+    tail = file.read()
     end = tail[-_END_SIZE:]
     if len(end) != _END_SIZE or end[:4] != _END or end[20:] != b"\0\0":
         raise BadZipFile
@@ -96,9 +100,10 @@ def _check_end(path: Path) -> None:
         (directory,) = struct.unpack("<Q", tail[40:48])
     if directory > min(MOST_DIRECTORY, size):
         raise BadZipFile
+    return size
 
 
-def _check_members(path: Path, file: ZipFile) -> None:
+def _check_members(path: str, file: ZipFile, size: int) -> None:
     members = file.infolist()
     names = [member.filename for member in members]
     if len(set(names)) != len(names):
@@ -109,7 +114,7 @@ def _check_members(path: Path, file: ZipFile) -> None:
     for member in members:
         if fault := _fault(member):
             raise BundleError(f"{_shown(member.filename)}: {fault}")
-    if sum(member.file_size for member in members) > path.stat().st_size:
+    if sum(member.file_size for member in members) > size:
         raise BundleError(f"{path}: its members claim more bytes than the file has")
 
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from coordinator.report.page import REPORT, report_html
-from coordinator.results import staged, to_json, write_tables
+from coordinator.report.tidy import tidy_tables
+from coordinator.results import csv_text, from_json, staged, to_json, write_texts
 from protocol.canonical import Json
 from protocol.errors import Exit, FederationError
 from protocol.results.model import Results
@@ -56,13 +57,41 @@ def write_edition(
     before = read_cells(earlier, results.study.id) if earlier else {}
     edition = publish(results, own, before)
     with staged(folder) as place:
-        told = f"{notice} {NOTICE}".strip()
-        page = report_html(edition.results, told, edition.statement)
-        (place / REPORT).write_text(page, encoding="utf-8", newline="\n")
-        text = json.dumps(as_json(edition), indent=1, ensure_ascii=False, allow_nan=False)
-        (place / PUBLICATION).write_text(f"{text}\n", encoding="utf-8", newline="\n")
-        write_tables(edition.results, place)
+        write_texts(edition_texts(edition, notice), place)
     return edition
+
+
+def edition_texts(edition: Edition, notice: str = "") -> dict[str, str]:
+    """Make the files of an edition, name to text."""
+    text = json.dumps(as_json(edition), indent=1, ensure_ascii=False, allow_nan=False)
+    laid_out = page_and_tables(edition.results, edition.statement, notice)
+    return {**laid_out, PUBLICATION: f"{text}\n"}
+
+
+def page_and_tables(
+    reduced: Results, statement: tuple[str, ...], notice: str = ""
+) -> dict[str, str]:
+    """Lay report and tables out from reduced results alone, name to text."""
+    page = report_html(reduced, f"{notice} {NOTICE}".strip(), statement)
+    tables = tidy_tables(reduced)
+    return {REPORT: page, **{name: csv_text(table) for name, table in tables.items()}}
+
+
+def read_published(raw: bytes, name: str) -> tuple[Results, tuple[str, ...]]:
+    """Read the reduced results of a `publication.json`, and what it says of itself.
+
+    Raises
+    ------
+    EditionFileError
+        If it is none of this version.
+    """
+    try:
+        data = json.loads(raw)
+        if data["schema"] != SCHEMA or not all(isinstance(s, str) for s in data["statement"]):
+            raise EditionFileError(f"{name}: is no edition of schema {SCHEMA}")
+        return from_json(data["results"]), tuple(data["statement"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise EditionFileError(f"{name}: holds no results of this version") from None
 
 
 def as_json(edition: Edition) -> dict[str, Json]:

@@ -29,7 +29,7 @@ def test_verify_ticks_and_names_the_next_step(run: Run, out: Path) -> None:
     ended = run("verify", out / "bundle.zip")
     assert ended.status == 0
     lines = ended.out.splitlines()
-    assert sum(line.startswith("ok ") for line in lines) == 9
+    assert sum(line.startswith("ok ") for line in lines) == 11
     assert "SIMULATED: nobody signed the roster" in ended.out
     assert f"riskset recompute {out / 'bundle.zip'}" in ended.out
     told = json.loads(run("verify", out, "--format", "json").out)

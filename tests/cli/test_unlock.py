@@ -7,9 +7,9 @@ import pytest
 
 from coordinator.config import read_config
 from coordinator.control import Start, start_run
-from coordinator.journal import Event, Journal, RunState, Wish
+from coordinator.journal import UNLOCKED, Event, Journal, RunState, Wish
 from coordinator.store import Store
-from coordinator.unlock import BALANCE, UNLOCKED
+from coordinator.unlock import BALANCE
 from protocol.errors import Exit
 from tests.cli.parties import Said, founded, typed
 from tests.federation.cohorts import small_plan

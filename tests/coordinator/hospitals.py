@@ -129,7 +129,10 @@ class FakeHospital:
 
     def _done(self, ctx: bytes, state: State) -> Done:
         chain = self.runs[ctx].known.chain if ctx in self.runs else b""
-        return Done(self.site, ctx, state, chain).sign(identity(self.site))
+        opened = [one.run for one in self.advertised.values()]
+        plan = next((run.plan_digest for run in opened if run.ctx == ctx), b"")
+        runs = tuple(run.run_id for run in opened if run.plan_digest == plan)
+        return Done(self.site, ctx, state, chain, runs).sign(identity(self.site))
 
 
 def hospitals(cohorts: Sequence[Cohort] = ()) -> dict[SiteId, FakeHospital]:

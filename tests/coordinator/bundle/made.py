@@ -10,6 +10,7 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 from coordinator.bundle import names
 from coordinator.bundle.reader import Bundle, open_bundle
 from coordinator.bundle.write import write_bundle
+from coordinator.report.edition import write_edition
 from coordinator.results import write_into
 from protocol.canonical import canonical_json, digest
 from protocol.governance.identity import sign
@@ -43,6 +44,15 @@ def bundle_of(played: Played, folder: Path) -> Path:
     write_into(results(played), folder)
     (folder / "report.html").write_text("<p>not drawn</p>", encoding="utf-8")
     write_bundle(folder / names.BUNDLE, played, folder)
+    return folder / names.BUNDLE
+
+
+def both_forms(played: Played, folder: Path) -> Path:
+    """Write a run's bundle, and its readers' form beside it, with that form's report drawn."""
+    write_into(results(played), folder)
+    (folder / "report.html").write_text("<p>not drawn</p>", encoding="utf-8")
+    write_edition(results(played), folder / "published")
+    write_bundle(folder / names.BUNDLE, played, folder, published=folder / "published")
     return folder / names.BUNDLE
 
 

@@ -36,9 +36,11 @@ def test_all_numbers_follow_from_the_sums(whole: Path, played: Played, tmp_path:
     assert found.holds
     equal, total = found.numbers
     assert equal == total > 400
-    assert results_text(found.results) == results_text(results(played))
-    figures = found.compared[-1]
-    assert (figures.equal, figures.total) == (3, 3)
+    assert found.files["results.json"] == results_text(results(played))
+    of = {one.member: one for one in found.compared}
+    assert (of[names.REPORT].equal, of[names.REPORT].total) == (3, 3)
+    assert of[f"{names.READER}: {names.PUBLICATION}"].holds
+    assert not found.unchecked
     found.write(tmp_path / "out")
     for path in (tmp_path / "out").iterdir():
         assert path.read_bytes() == (whole / path.name).read_bytes()
@@ -75,7 +77,8 @@ def test_a_report_of_other_software_is_not_compared(whole: Path, tmp_path: Path)
     other[names.SOFTWARE] = json.dumps(software, sort_keys=True, separators=(",", ":")).encode()
     found = recomputed(tmp_path, other)
     assert found.holds
-    assert "not compared" in found.compared[-1].sentence()
+    of = {one.member: one for one in found.compared}
+    assert "not compared" in of[names.REPORT].sentence()
 
 
 def test_a_changed_total_leads_elsewhere_or_nowhere(whole: Path, tmp_path: Path) -> None:

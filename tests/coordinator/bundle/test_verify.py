@@ -30,7 +30,8 @@ from tests.coordinator.bundle.made import (
 )
 from tests.federation.cohorts import clinics, small_plan
 
-CHECKS = ["Members", "Plan", "Roster", "Seal", "Approvals", "Opening", "Keys", "Sums", "Results"]
+FIRST = ["Members", "Plan", "Roster", "Seal", "Approvals", "Opening", "Keys"]
+CHECKS = [*FIRST, "Sums", "Closing", "Results"]
 
 
 def verdict_of(path: Path, members: Members) -> Verdict:
