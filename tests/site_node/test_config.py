@@ -6,39 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
 from protocol.errors import ProblemsError
 from protocol.plan.digest import plan_digest
 from protocol.plan.read import read_plan
-from site_node.config import (
-    Approval,
-    ApprovedPlan,
-    Coordinator,
-    Data,
-    Flower,
-    KnownSite,
-    Limits,
-    LogSettings,
-    SiteFile,
-    read_approved,
-    read_config,
-)
+from site_node.config import read_approved, read_config
 from site_node.logs import Level
+from site_node.site_file import TABLES, SiteFile
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / "deploy" / "site.example.toml").read_text(encoding="utf-8")
 SMALL = ROOT / "tests" / "federation" / "small.toml"
-TABLES: dict[str, type[BaseModel]] = {
-    "coordinator": Coordinator,
-    "flower": Flower,
-    "data": Data,
-    "plans": ApprovedPlan,
-    "known_sites": KnownSite,
-    "approval": Approval,
-    "limits": Limits,
-    "log": LogSettings,
-}
 LEAST = """
 site = "lyon"
 name = "Lyon"
