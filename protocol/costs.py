@@ -59,6 +59,14 @@ METHODS: Mapping[str, str] = {
 
 TABLES = ("risk-table", "outcome-table")
 OTHER = "everything else"
+VERSION = "1"
+"""Of every step so far."""
+
+
+def is_step(name: str) -> bool:
+    """Tell whether a study can ask a step of that whole name, such as "risk-table/1"."""
+    kind, _, version = name.partition("/")
+    return (kind in METHODS or kind in TABLES) and version == VERSION
 
 
 def method_of(asked: Asked) -> str:

@@ -5,15 +5,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from protocol.canonical import Json
 from protocol.errors import Exit, FederationError, Problem, ProblemsError
-from protocol.leaves import leaves
+from protocol.leaves import told
 from protocol.plan.check import warnings
 from protocol.plan.digest import plan_digest
-from protocol.plan.explain import Section, explain
+from protocol.plan.explain import Section
 from protocol.plan.model import Plan
 from protocol.plan.schema import schema_text
 from protocol.plan.words import handle
@@ -39,8 +38,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-FORECAST_SEED = 1
 
 PlanPath = Annotated[Path, typer.Argument(help="The plan's file, TOML or JSON.", metavar="PATH")]
 
@@ -129,7 +126,7 @@ def check(path: PlanPath, output: FormatOption = Format.TEXT) -> None:
 def explain_plan(path: PlanPath, output: FormatOption = Format.TEXT) -> None:
     """Say a plan in plain sentences, for reviewers and statisticians."""
     plan = read_plan_file(path)
-    sections = [*explain(plan), *leaves(plan, np.random.default_rng(FORECAST_SEED))]
+    sections = told(plan)
     if output is Format.JSON:
         said = [asdict(section) for section in sections]
         print_json({"schema": "riskset:plan-explain/1", **_name(plan), "sections": said})

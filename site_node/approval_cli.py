@@ -15,6 +15,7 @@ from site_node.options import CONFIG, ConfigOption, Format, FormatOption, say
 if TYPE_CHECKING:
     from protocol.governance.approval import Conditions, Verdict
     from protocol.plan.model import Plan
+    from site_node.approvals import House
     from site_node.config import SiteConfig
     from site_node.deciding import Waiting
     from site_node.inbox import ItemKind
@@ -36,14 +37,25 @@ CountsOption = Annotated[
 ]
 
 
-def review_here(settings: "SiteConfig", plan: "Plan", *, counts: bool = False) -> tuple[str, ...]:
-    """Name what of a plan needs a look before it is approved, on this hospital's own rows too."""
+def review_here(
+    settings: "SiteConfig", software: bytes, plan: "Plan", *, counts: bool = False
+) -> tuple[str, ...]:
+    """Name what of a plan needs a look before it is approved, on this hospital's own rows too.
+
+    Without `counts` the study is rehearsed once for these rows, and what that found is kept.
+    """
+    from site_node.folder import StateFolder  # noqa: PLC0415
+    from site_node.preview.kept import kept_or  # noqa: PLC0415
+    from site_node.preview.own_rows import own_rows  # noqa: PLC0415
     from site_node.preview.review import of_plan, of_rows  # noqa: PLC0415
-    from site_node.preview_cli import own_cohort  # noqa: PLC0415
+
+    def look() -> tuple[str, ...]:
+        return of_rows(plan, snapshot.cohort, os.urandom(32), own, counts=counts)
 
     try:
-        cohort, own = own_cohort(plan, settings)
-        found = of_rows(plan, cohort, os.urandom(32), own, counts=counts)
+        snapshot, own = own_rows(plan, settings)
+        folder = StateFolder(settings.state)
+        found = look() if counts else kept_or(folder, snapshot, own, software, look)
     except (FederationError, OSError) as error:
         # Whoever approves without a look has to say so.
         first, *_ = str(error).splitlines() or [""]
@@ -76,6 +88,7 @@ def pending(
 ) -> None:
     """List the plans that were proposed, how each stands, and what of it needs a look."""
     from protocol.governance.approval import State  # noqa: PLC0415
+    from site_node.approval_page import as_json, state_of  # noqa: PLC0415
 
     settings, software = _settings(config)
     if file is not None:
@@ -83,11 +96,11 @@ def pending(
     listed = _all(settings, software)
     lines, plans = list[str](), list[dict[str, Any]]()
     for one in listed:
-        lines.append(f"{one.words}  {one.plan.study.title}  {one.standing.state}")
+        lines.append(f"{one.words}  {one.plan.study.title}  {state_of(one)}")
         waits = one.standing.state == State.PENDING
-        found = review_here(settings, one.plan, counts=counts) if waits else ()
+        found = review_here(settings, software, one.plan, counts=counts) if waits else ()
         lines += [f"  review: {item}" for item in found]
-        plans.append({**_as_json(one), "review": list(found)})
+        plans.append({**as_json(one), "review": list(found)})
     told = {"schema": "riskset-site:pending/1", "plans": plans}
     say(output, "\n".join(lines) or "0 decisions waiting", told)
 
@@ -99,15 +112,15 @@ def show(
     config: ConfigOption = CONFIG,
     output: FormatOption = Format.TEXT,
 ) -> None:
-    """Show a plan that was proposed: what it says, what changed, what needs a look, who decided."""
+    """Show a proposed plan: what it says, what will leave, what to look at, who decided."""
+    from site_node.approval_page import ApprovalPage, edits  # noqa: PLC0415
+
     settings, software = _settings(config)
     about = _find(settings, software, plan)
-    edited = _edits(about, _all(settings, software))
-    found = review_here(settings, about.plan, counts=counts)
-    text = "\n".join(_shown(about, software, edited, found))
-    told = {**_as_json(about), "software": software.hex(), "changes": list(edited)}
-    told["review"] = list(found)
-    say(output, text, {"schema": "riskset-site:show/1", **told})
+    edited = edits(about, _all(settings, software))
+    found = review_here(settings, software, about.plan, counts=counts)
+    page = ApprovalPage(about, _house(settings, software), found, edited)
+    say(output, page.as_text(), {"schema": "riskset-site:show/1", **page.as_json()})
 
 
 @app.command()
@@ -126,8 +139,13 @@ def approve(  # noqa: PLR0917 - typer names them all on the command line
     output: FormatOption = Format.TEXT,
 ) -> None:
     """Approve a plan under conditions, with your own key. Its three words have to be typed."""
+    from protocol.costs import is_step  # noqa: PLC0415
     from protocol.governance.approval import Conditions, Verdict  # noqa: PLC0415
 
+    for step in drop or ():
+        if not is_step(step):  # it would drop nothing, and nobody would know
+            told = "is no step; the table 'What will leave each hospital' of show names them"
+            raise typer.BadParameter(f"{step}: {told}")
     try:
         terms = Conditions(expires, runs, min_sites, site_patients, tuple(drop or ()))
     except ValueError as error:
@@ -135,80 +153,47 @@ def approve(  # noqa: PLR0917 - typer names them all on the command line
     _decide(Verdict.APPROVE, plan, (name, key), words, comment, terms, config, output)
 
 
-@app.command()
-def refuse(  # noqa: PLR0917
-    plan: PlanArgument,
-    name: NameOption,
-    words: WordsOption = None,
-    comment: CommentOption = "",
-    key: KeyOption = None,
-    config: ConfigOption = CONFIG,
-    output: FormatOption = Format.TEXT,
-) -> None:
-    """Refuse a plan: nothing of it is answered."""
-    from protocol.governance.approval import Verdict  # noqa: PLC0415
+def _add_ending(verdict: str, told: str) -> None:
+    """Attach a command that ends what was approved: they differ in their word alone."""
 
-    _decide(Verdict.REFUSE, plan, (name, key), words, comment, None, config, output)
+    @app.command(verdict, help=told)
+    def end(  # noqa: PLR0917
+        plan: PlanArgument,
+        name: NameOption,
+        words: WordsOption = None,
+        comment: CommentOption = "",
+        key: KeyOption = None,
+        config: ConfigOption = CONFIG,
+        output: FormatOption = Format.TEXT,
+    ) -> None:
+        from protocol.governance.approval import Verdict  # noqa: PLC0415
 
-
-@app.command("return")
-def return_(  # noqa: PLR0917
-    plan: PlanArgument,
-    name: NameOption,
-    words: WordsOption = None,
-    comment: CommentOption = "",
-    key: KeyOption = None,
-    config: ConfigOption = CONFIG,
-    output: FormatOption = Format.TEXT,
-) -> None:
-    """Return a plan with a question: the comment goes to the coordinating centre."""
-    from protocol.governance.approval import Verdict  # noqa: PLC0415
-
-    _decide(Verdict.RETURN, plan, (name, key), words, comment, None, config, output)
+        _decide(Verdict(verdict), plan, (name, key), words, comment, None, config, output)
 
 
-@app.command()
-def withdraw(  # noqa: PLR0917
-    plan: PlanArgument,
-    name: NameOption,
-    words: WordsOption = None,
-    comment: CommentOption = "",
-    key: KeyOption = None,
-    config: ConfigOption = CONFIG,
-    output: FormatOption = Format.TEXT,
-) -> None:
-    """Withdraw a plan: its runs end here before the next message."""
-    from protocol.governance.approval import Verdict  # noqa: PLC0415
-
-    _decide(Verdict.WITHDRAW, plan, (name, key), words, comment, None, config, output)
+_add_ending("refuse", "Refuse a plan: nothing of it is answered.")
+_add_ending("return", "Return a plan with a question: the comment goes to the coordinating centre.")
+_add_ending("withdraw", "Withdraw a plan: its runs end here before the next message.")
 
 
-@app.command()
-def pause(
-    who: Annotated[
-        str, typer.Option("--by", help="Who pauses; goes into the ledger.")
-    ] = "operator",
-    config: ConfigOption = CONFIG,
-    output: FormatOption = Format.TEXT,
-) -> None:
-    """Stop all answers before the next message. Runs stay open."""
-    from site_node.inbox import ItemKind  # noqa: PLC0415
+def _add_switch(kind: str, told: str) -> None:
+    """Attach a command that pauses the node, or ends the pause."""
 
-    _switch(ItemKind.PAUSE, who, config, output)
+    @app.command(kind, help=told)
+    def switch(
+        who: Annotated[str, typer.Option("--by", help="Who it is; goes into the ledger.")] = (
+            "operator"
+        ),
+        config: ConfigOption = CONFIG,
+        output: FormatOption = Format.TEXT,
+    ) -> None:
+        from site_node.inbox import ItemKind  # noqa: PLC0415
+
+        _switch(ItemKind(kind), who, config, output)
 
 
-@app.command()
-def resume(
-    who: Annotated[
-        str, typer.Option("--by", help="Who resumes; goes into the ledger.")
-    ] = "operator",
-    config: ConfigOption = CONFIG,
-    output: FormatOption = Format.TEXT,
-) -> None:
-    """Answer again after a pause."""
-    from site_node.inbox import ItemKind  # noqa: PLC0415
-
-    _switch(ItemKind.RESUME, who, config, output)
+_add_switch("pause", "Stop all answers before the next message. Runs stay open.")
+_add_switch("resume", "Answer again after a pause.")
 
 
 def _switch(kind: "ItemKind", who: str, config: Path, output: Format) -> None:
@@ -232,34 +217,37 @@ def _decide(  # noqa: PLR0917 - one place for what four commands share
 ) -> None:
     from protocol.governance.approval import NO_CONDITIONS, Verdict  # noqa: PLC0415
     from site_node import deciding  # noqa: PLC0415
-    from site_node.folder import StateFolder  # noqa: PLC0415
+    from site_node.approval_page import state_of  # noqa: PLC0415
     from site_node.ledger import utc_now  # noqa: PLC0415
-    from site_node.node import house_of  # noqa: PLC0415
 
     settings, software = _settings(config)
     about = _find(settings, software, plan)
     named, seed = deciding.read_operator(settings, *who)
     # What is not approved needs no look at the rows.
-    review = review_here(settings, about.plan) if verdict is Verdict.APPROVE else ()
+    approves = verdict is Verdict.APPROVE
+    review = review_here(settings, software, about.plan) if approves else ()
+    conditions = terms or NO_CONDITIONS
     wish = deciding.Wish(
         verdict=verdict,
         operator=named,
         seed=seed,
-        typed=words if words is not None else _typed(about, software, review),
+        typed=words if words is not None else _typed(about, software, review, conditions),
         comment=comment,
-        conditions=terms or NO_CONDITIONS,
+        conditions=conditions,
         due=bool(review),
     )
-    house = house_of(settings, StateFolder(settings.state), software)
-    decision = deciding.decide(house, about, wish, utc_now())
+    decision = deciding.decide(_house(settings, software), about, wish, utc_now())
     deciding.submit(settings, software, deciding.decision_item(decision))
-    stands = _find(settings, software, about.proposal.plan_digest.hex()).standing
-    text = f"{about.words}: {verdict} by {named}; the plan is {stands.state} at this hospital"
-    told = {"schema": f"riskset-site:{verdict}/1", "plan": about.words, "state": stands.state}
+    after = _find(settings, software, about.proposal.plan_digest.hex())
+    text = f"{about.words}: {verdict} by {named}; the plan is {state_of(after)} at this hospital"
+    state = after.standing.state
+    told = {"schema": f"riskset-site:{verdict}/1", "plan": about.words, "state": state}
     say(output, text, {**told, "decision": decision.to_bytes().decode()})
 
 
-def _typed(about: "Waiting", software: bytes, review: Sequence[str]) -> str:
+def _typed(
+    about: "Waiting", software: bytes, review: Sequence[str], conditions: "Conditions"
+) -> str:
     """Show what is decided, and have its words typed; without a terminal nobody has."""
     from site_node.deciding import WordsError  # noqa: PLC0415
 
@@ -268,59 +256,18 @@ def _typed(about: "Waiting", software: bytes, review: Sequence[str]) -> str:
     typer.echo(f"{about.plan.study.title}\n{about.plan.study.purpose}", err=True)
     for item in review:
         typer.echo(f"review: {item}", err=True)
+    if told := conditions.in_words():
+        typer.echo(f"conditions: {told}", err=True)
     typer.echo(f"plan {about.words}, software {software.hex()[:16]}", err=True)
     typed: str = typer.prompt("Type the plan's three words", err=True)
     return typed
 
 
-def _shown(
-    about: "Waiting", software: bytes, edited: Sequence[str], review: Sequence[str]
-) -> list[str]:
-    from protocol.plan.explain import explain  # noqa: PLC0415
+def _house(settings: "SiteConfig", software: bytes) -> "House":
+    from site_node.folder import StateFolder  # noqa: PLC0415
+    from site_node.node import house_of  # noqa: PLC0415
 
-    proposal, lines = about.proposal, [f"{about.words}: {about.standing.state}"]
-    lines += [
-        f"plan      {proposal.plan_digest.hex()}",
-        f"roster    {proposal.roster_digest.hex()}",
-    ]
-    lines.append(f"software  {software.hex()}")
-    for section in explain(about.plan):
-        lines += ["", section.title, *(f"  {sentence}" for sentence in section.sentences)]
-        rows = section.table.rows if section.table else ()
-        lines += [f"    {' | '.join(row)}" for row in rows]
-    lines += ["", "Review", *(f"  {item}" for item in review or ["nothing"])]
-    if edited:
-        lines += ["", "Changed since the plan that was decided on before", *edited]
-    for one in about.standing.words:
-        lines.append(f"{one.time} {one.operator}: {one.verdict} {one.comment}".rstrip())
-    return lines
-
-
-def _edits(about: "Waiting", listed: Sequence["Waiting"]) -> tuple[str, ...]:
-    """Say what changed since the last plan of this study that somebody decided on."""
-    from site_node.plan_changes import changes  # noqa: PLC0415
-
-    before = [
-        one
-        for one in listed
-        if one.standing.words
-        and one.plan.study.id == about.plan.study.id
-        and one.proposal.plan_digest != about.proposal.plan_digest
-    ]
-    return changes(before[-1].plan, about.plan) if before else ()
-
-
-def _as_json(about: "Waiting") -> dict[str, Any]:
-    stands = about.standing
-    return {
-        "words": about.words,
-        "study": about.plan.study.id,
-        "plan": about.proposal.plan_digest.hex(),
-        "roster": about.proposal.roster_digest.hex(),
-        "state": stands.state,
-        "decisions": [one.to_bytes().decode() for one in stands.words],
-        "needed": stands.needed,
-    }
+    return house_of(settings, StateFolder(settings.state), software)
 
 
 def _settings(config: Path) -> "tuple[SiteConfig, bytes]":

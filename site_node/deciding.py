@@ -207,8 +207,12 @@ def decide(house: House, about: Waiting, wish: Wish, now: datetime) -> Decision:
     """
     if not same_words(wish.typed, about.words):
         raise WordsError(f"the words that were typed are not {about.words!r}")
-    if wish.due and wish.verdict is Verdict.APPROVE and not wish.comment.strip():
+    silent = not wish.comment.strip()
+    if silent and wish.due and wish.verdict is Verdict.APPROVE:
         raise CommentError("you cannot approve this until you add a comment")
+    if silent and wish.verdict is Verdict.RETURN:
+        fix = "ask with --comment; the words go to the coordinating centre"
+        raise CommentError("a plan is returned with a question, and there is none", fix)
     return Decision(
         verdict=wish.verdict,
         site=house.site,

@@ -92,6 +92,10 @@ class StateFolder:
         """Name the file of a plan that was proposed."""
         return self.path / "plans" / f"{digest.hex()}.json"
 
+    def review(self, name: bytes) -> Path:
+        """Name the file of what a rehearsal asked to look at, in words."""
+        return self.path / "reviews" / f"{name.hex()}.json"
+
     @property
     def head(self) -> Path:
         """What the ledger's last line was: a ledger without it is an older copy."""

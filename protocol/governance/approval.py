@@ -135,6 +135,15 @@ class Conditions:
             dropped=(*self.dropped, *other.dropped),
         )
 
+    def in_words(self) -> str:
+        """Say them to people; nothing where there are none."""
+        told = [f"until {self.expires}"] if self.expires else []
+        told += [f"{_counted(self.runs)} at the most"] if self.runs else []
+        told += [f"{self.min_sites} hospitals or more"] if self.min_sites else []
+        told += [f"{self.site_patients} own patients or more"] if self.site_patients else []
+        told += [f"without {', '.join(self.dropped)}"] if self.dropped else []
+        return ", ".join(told)
+
     def require(self, *, now: datetime, runs: int = 0, sites: int, patients: int) -> None:
         """Refuse what the conditions do not cover. `runs` began before; 0 within a run.
 

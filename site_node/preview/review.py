@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from protocol.cohort import Cohort
 from protocol.disclosure import rules
-from protocol.disclosure_site import NAMED_UP_TO, Tighter, Verdict
+from protocol.disclosure_site import NAMED_UP_TO, Tighter, Verdict, site_rules
 from protocol.plan.model import Plan
-from site_node.preview.items import items
+from site_node.preview.items import Item, items
 from site_node.preview.rehearsal import Rehearsal, rehearse
 
 FEW = NAMED_UP_TO + 1
@@ -23,14 +23,17 @@ def of_rows(
 ) -> tuple[str, ...]:
     """Name what the preview marks `review` on this hospital's rows, or what would not leave.
 
-    `seed` is 32 random bytes. The smallest group is told in words, and as a number with `counts`.
+    `seed` is 32 random bytes. How many patients a group has is told in words, and as a number with
+    `counts`.
 
     Raises
     ------
     FederationError
         If this hospital's numbers do not fit the plan's layouts.
     """
-    return tuple(_of_rehearsal(rehearse(plan, cohort, seed, own), counts=counts))
+    found = rehearse(plan, cohort, seed, own)
+    low = site_rules(plan, own).difference_floor
+    return (*_of_items(found, counts=counts), *_of_groups(found, low, counts=counts))
 
 
 def _of_plan(plan: Plan) -> Iterator[str]:
@@ -42,15 +45,25 @@ def _of_plan(plan: Plan) -> Iterator[str]:
             yield f"exact quartiles of {variable.label}: values of single patients"
 
 
-def _of_rehearsal(found: Rehearsal, *, counts: bool) -> Iterator[str]:
+def _of_items(found: Rehearsal, *, counts: bool) -> Iterator[str]:
     for item in items(found):
         if item.verdict is not Verdict.PASS:
             group = _group(item.smallest, counts=counts)
-            yield f"item {item.number}, {item.what}: {item.verdict}, smallest group {group}"
-    if found.named and counts:
-        yield from (f"populations differ here by {group}" for group in found.named)
-    elif found.named:
-        yield f"populations differ here by groups of fewer than {FEW} patients"
+            said = f"{item.verdict}, smallest group {group} ({_rules(item)})"
+            yield f"item {item.number}, {item.what}: {said}"
+
+
+def _rules(item: Item) -> str:
+    found = (one.rule for one in item.judged if one.verdict is item.verdict)
+    return ", ".join(dict.fromkeys(found))
+
+
+def _of_groups(found: Rehearsal, low: int, *, counts: bool) -> Iterator[str]:
+    """Name every group of `low` to 9 patients by which populations differ here (rule D)."""
+    for group in found.named:
+        number, _, who = group.partition(" ")
+        size = number if counts else f"{low} to {NAMED_UP_TO}"
+        yield f"populations differ here by {size} {who} (rule D)"
 
 
 def _group(smallest: int | None, *, counts: bool) -> str:

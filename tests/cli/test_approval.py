@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import Result
 from typer.testing import CliRunner
 
 import site_node.approval_cli
 import site_node.audit_cli
+import site_node.preview_cli
 from coordinator.members import keep_roster
 from coordinator.store import Store
 from protocol.errors import Exit, FederationError
@@ -28,12 +30,15 @@ from site_node.config import read_config
 from site_node.folder import make_folder, state_folder, write_private
 from site_node.ledger import Ledger
 from site_node.options import Asked
+from site_node.preview import review
+from site_node.preview.rehearsal import rehearse
 from site_node.setup import init
 from tests.riskset import folders
 
 SMALL = Path(__file__).parents[1] / "federation" / "small.toml"
 assert site_node.approval_cli  # whose commands are the node's
 assert site_node.audit_cli
+assert site_node.preview_cli
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,16 @@ class Place:
             return run.exception
         assert run.exit_code == 0, (run.output, run.exception)
         return json.loads(run.stdout)
+
+    def run(self, *words: str) -> Result:
+        """Type a command as a person does."""
+        return CliRunner().invoke(app, [*words, "--config", str(self.site)], obj=Asked())
+
+    def text(self, *words: str) -> str:
+        """Read what a person sees."""
+        run = self.run(*words)
+        assert run.exit_code == 0, (run.output, run.exception)
+        return run.stdout
 
     def decide(self, what: str, *more: str, words: str = "", ok: bool = True, by: str = "") -> Any:
         (*_, last) = self.ask("pending")["plans"]
@@ -150,14 +165,114 @@ def test_small_groups_of_the_hospitals_own_rows_are_reviewed(proposed: Place) ->
     assert shown["review"] == plan["review"]
     small = [item for item in plan["review"] if "review, smallest group fewer than 10" in item]
     assert small
+    assert all(re.search(r" \((publication|rule \w+|subgroups)(, .+)?\)$", one) for one in small)
     assert not any("could not be looked at" in item for item in plan["review"])
     counted = proposed.ask("show", plan["plan"], "--counts")["review"]
-    exact = [item for item in counted if re.search(r"smallest group \d$", item)]
+    exact = [item for item in counted if re.search(r"smallest group \d \(", item)]
     assert len(exact) == len(small)
     assert "smallest group fewer" not in "".join(counted)
     assert proposed.decide("approve", ok=False).code == "comment-due"
     assert proposed.decide("refuse")["state"] == "refused"  # what is refused needs no look
     assert proposed.ask("pending")["plans"][-1]["review"] == []
+
+
+def test_the_page_says_what_plan_explain_says(proposed: Place) -> None:
+    """Whoever writes a plan and whoever approves it read the same, word for word."""
+    plan = str(proposed.folder / "plan.toml")
+    run = CliRunner().invoke(plan_app, ["explain", plan, "--format", "json"])
+    assert run.exit_code == 0, (run.output, run.exception)
+    explained = json.loads(run.stdout)["sections"]
+    (one,) = proposed.ask("pending")["plans"]
+    shown = proposed.ask("show", one["words"])["sections"]
+    titles = [section["title"] for section in shown]
+    first = titles.index(explained[0]["title"])
+    assert shown[first : first + len(explained)] == explained
+    assert {"What will leave each hospital", "What the coordinating centre will see"} <= {*titles}
+    text = proposed.text("show", one["words"])
+    for section in explained:
+        assert section["title"] in text
+        assert all(f"  {sentence}" in text for sentence in section["sentences"])
+        for row in section["table"]["rows"] if section["table"] else ():
+            assert f"    {' | '.join(row)}" in text
+
+
+def test_the_page_names_who_asks_and_how_it_stands(proposed: Place) -> None:
+    (one,) = proposed.ask("pending")["plans"]
+    proposed.decide("approve", "--comment", "looked at", "--runs", "3", "--drop", "effects/1")
+    text = proposed.text("show", one["words"])
+    assert "Version 1 of the study's roster, until 2090-01-01: basel (basel), lyon (lyon), " in text
+    assert "Dr Martin: approve (3 runs at the most, without effects/1): looked at" in text
+    assert f"Take back:   riskset-site withdraw {one['words']}" in text
+
+
+def test_a_step_that_is_none_cannot_be_dropped(proposed: Place) -> None:
+    (one,) = proposed.ask("pending")["plans"]
+    who = ["--operator", "Dr Martin", "--words", one["words"], "--comment", "x"]
+    run = proposed.run("approve", one["words"], *who, "--drop", "risk-tables/1")
+    assert run.exit_code == Exit.USAGE
+    assert states(proposed) == ["pending"]
+
+
+def with_rows(place: Place, patients: int) -> str:
+    """Give the hospital rows, and propose a plan for them; gives the plan's digest."""
+    extract = read_config(place.site).extract
+    assert extract is not None
+    extract.write_text(folders.extract(0, patients), encoding="utf-8")
+    text = folders.SMALL.read_text(encoding="utf-8")
+    place.ask("pending", place.propose(text, f"of-{patients}-rows"))
+    return str(place.ask("pending")["plans"][-1]["plan"])
+
+
+def test_a_study_is_rehearsed_once_for_the_same_rows(
+    proposed: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = []
+
+    def counted(*parts: Any) -> Any:
+        times.append(1)
+        return rehearse(*parts)
+
+    monkeypatch.setattr(review, "rehearse", counted)
+    plan = with_rows(proposed, 40)
+    first = proposed.ask("pending")["plans"][-1]["review"]
+    assert len(times) == 1
+    assert proposed.ask("show", plan)["review"] == first
+    proposed.decide("approve", "--comment", "looked at")
+    proposed.decide("return", "--comment", "on second thoughts")
+    assert len(times) == 1
+    assert proposed.ask("show", plan, "--counts")["review"] != first
+    assert len(times) == 2
+    with_rows(proposed, 44)
+    assert proposed.ask("show", plan)["review"]
+    assert len(times) == 3
+
+
+def test_what_is_kept_of_a_rehearsal_tells_no_number_of_patients(proposed: Place) -> None:
+    plan = with_rows(proposed, 40)
+    (path,) = (read_config(proposed.site).state / "reviews").iterdir()
+    assert path.stat().st_mode & 0o777 == 0o600
+    kept = json.loads(path.read_text(encoding="utf-8"))["review"]
+    shown = proposed.ask("show", plan)["review"]
+    assert [item for item in shown if item in kept] == kept
+    sizes = [re.findall(r"smallest group (.*) \(|differ here by (.*) patients", o) for o in kept]
+    assert {said for (pair,) in sizes for said in pair if said} <= {
+        "fewer than 10", "of nobody", "3 to 9"
+    }  # fmt: skip
+    path.write_bytes(b"{")
+    assert proposed.ask("show", plan)["review"] == shown  # a damaged file is made anew
+
+
+def test_a_proposed_plan_is_previewed_by_its_words(proposed: Place) -> None:
+    plan = with_rows(proposed, 40)
+    words = next(o["words"] for o in proposed.ask("pending")["plans"] if o["plan"] == plan)
+    told = proposed.ask("preview", words)
+    assert told["study"] == "small"
+    assert told["items"]
+
+
+def test_a_plan_is_returned_with_a_question(proposed: Place) -> None:
+    assert proposed.decide("return", ok=False).code == "comment-due"
+    assert states(proposed) == ["pending"]
 
 
 def test_an_edit_needs_a_new_approval_and_is_shown_in_words(proposed: Place) -> None:
@@ -187,6 +302,7 @@ def test_two_persons(proposed: Place) -> None:
     proposed.site.write_text(f"{text}\n[approval]\nneeded = 2\n", encoding="utf-8")
     assert proposed.decide("approve", "--comment", "x")["state"] == "pending"
     assert proposed.decide("approve", "--comment", "y")["state"] == "pending"
+    assert "pending, approved by 1 of 2 operators" in proposed.text("pending")
     done = proposed.decide("approve", "--comment", "z", by="Dr Weiss")
     assert done["state"] == "approved"
 

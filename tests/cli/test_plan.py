@@ -219,7 +219,7 @@ def test_unexpected_errors_tell_nothing_of_the_data(
     def surprise(_: object) -> None:
         raise KeyError("P001 was seen on 2010-10-04")
 
-    monkeypatch.setattr(plan_cli, "explain", surprise)
+    monkeypatch.setattr(plan_cli, "told", surprise)
     result = run("explain", crlm)
     assert result.exit_code == Exit.CHECK_FAILED
     assert result.stderr.startswith("error  something unexpected happened (KeyError)  [internal]")
@@ -231,7 +231,9 @@ def test_unexpected_errors_tell_nothing_of_the_data(
 def test_explain_foretells_what_leaves_each_hospital(crlm: Path) -> None:
     """The table comes from the steps' layouts, with a total; the lock carries nothing."""
     done = run("explain", crlm, "--format", "json")
-    *_, costs, section = json.loads(done.stdout)["sections"]
+    *_, costs, section, seen = json.loads(done.stdout)["sections"]
+    assert seen["title"] == "What the coordinating centre will see"
+    assert "a recipient of unsuppressed pooled sums" in seen["sentences"][0]
     rows = {row[0]: row for row in section["table"]["rows"]}
     assert costs["title"] == "What each method costs"
     assert section["title"] == "What will leave each hospital"

@@ -7,7 +7,7 @@ from typing import get_args
 
 import numpy as np
 
-from protocol.costs import METHODS, OTHER, TABLES, costs
+from protocol.costs import METHODS, OTHER, TABLES, costs, is_step
 from protocol.leaves import leaves
 from protocol.plan.adjustment import Weighting
 from protocol.plan.check import check
@@ -59,11 +59,14 @@ def test_a_whole_study_stays_within_thirty_trips_and_twenty_megabytes() -> None:
 
 
 def test_every_step_has_a_method() -> None:
-    kinds = {
-        kind
+    named = {
+        name
         for module in STEPS.glob("*.py")
-        for kind in re.findall(r'name: ClassVar\[str\] = "([a-z-]+)/', module.read_text())
+        for name in re.findall(r'name: ClassVar\[str\] = "([a-z-]+/\d+)"', module.read_text())
     }
+    kinds = {name.partition("/")[0] for name in named}
+    assert all(map(is_step, named))
+    assert not any(map(is_step, ["risk-table", "risk-table/2", "risk-tables/1", ""]))
     assert kinds - set(TABLES) <= METHODS.keys()
     assert METHODS.keys() <= kinds
 
