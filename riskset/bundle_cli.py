@@ -22,31 +22,18 @@ from coordinator.verify import verify
 from protocol.canonical import Json
 from protocol.errors import Exit
 from riskset.terminal import (
-    Commands,
-    DebugOption,
     Format,
     FormatOption,
+    command_group,
     note,
     print_json,
     print_lines,
     print_table,
 )
 
-app = typer.Typer(
-    name="bundle",
-    cls=Commands,
-    help="Prove a run, work it out again, compare it, publish it.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+app = command_group("bundle", "Prove a run, work it out again, compare it, publish it.")
 
 BundleArgument = Annotated[Path, typer.Argument(help="The bundle of a run, bundle.zip.")]
-
-
-@app.callback()
-def _options(debug: DebugOption = False) -> None:
-    del debug  # remembered by the option itself
 
 
 @contextmanager

@@ -24,17 +24,9 @@ from riskset.centre import CONFIG, Wanted, certify, found
 from riskset.rosters import DraftError, waiting
 from riskset.rosters import accept as accept_join
 from riskset.serving import read_federation, serve_centre, utc_now
-from riskset.terminal import (
-    Commands,
-    DebugOption,
-    Format,
-    FormatOption,
-    note,
-    print_json,
-    print_table,
-)
+from riskset.terminal import Format, FormatOption, command_group, note, print_json, print_table
 
-app = typer.Typer(cls=Commands, add_completion=False, pretty_exceptions_enable=False)
+app = command_group("centre", "Found a coordinating centre, and let hospitals join it.")
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", help="The centre's settings.", envvar="RISKSET_CONFIG")
@@ -48,11 +40,6 @@ class NotConfirmedError(FederationError):
     code = "not-confirmed"
     exit = Exit.NOT_APPROVED
     fix = "give the words that the hospital read out to you with --words"
-
-
-@app.callback()
-def _options(debug: DebugOption = False) -> None:
-    del debug  # remembered by the option itself
 
 
 @contextmanager

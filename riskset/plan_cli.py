@@ -19,10 +19,9 @@ from protocol.plan.words import handle
 from riskset.plans import EDITOR_SCHEMA, Builtin, read_builtin, read_schema
 from riskset.propose_cli import decisions_on, propose_plan
 from riskset.terminal import (
-    Commands,
-    DebugOption,
     Format,
     FormatOption,
+    command_group,
     note,
     print_json,
     print_lines,
@@ -30,14 +29,7 @@ from riskset.terminal import (
 )
 from site_node.plan_file import read_plan_file
 
-app = typer.Typer(
-    name="plan",
-    cls=Commands,
-    help="Write, check and explain the plan of a study.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+app = command_group("plan", "Write, check and explain the plan of a study.")
 
 PlanPath = Annotated[Path, typer.Argument(help="The plan's file, TOML or JSON.", metavar="PATH")]
 
@@ -62,11 +54,6 @@ class PlanExistsError(FederationError):
 
 app.command("propose")(propose_plan)
 app.command("decisions")(decisions_on)
-
-
-@app.callback()
-def _options(debug: DebugOption = False) -> None:
-    del debug  # remembered by the option itself
 
 
 @app.command()

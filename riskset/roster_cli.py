@@ -15,33 +15,13 @@ from riskset.centre import read_authority_seed
 from riskset.centre_cli import SETTINGS, ConfigOption, opened
 from riskset.rosters import DraftError, Register, accepted, roster_json, with_signature
 from riskset.serving import read_federation, utc_now
-from riskset.terminal import (
-    Commands,
-    DebugOption,
-    Format,
-    FormatOption,
-    note,
-    print_json,
-    print_table,
-)
+from riskset.terminal import Format, FormatOption, command_group, note, print_json, print_table
 from site_node.folder import write_private
 
-app = typer.Typer(
-    name="roster",
-    cls=Commands,
-    help="Say who takes part in a study.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+app = command_group("roster", "Say who takes part in a study.")
 
 StudyArgument = Annotated[str, typer.Argument(help="The study's id, as its plan has it.")]
 DaysOption = Annotated[int, typer.Option(help="For how many days it serves.", min=1, max=3650)]
-
-
-@app.callback()
-def _options(debug: DebugOption = False) -> None:
-    del debug  # remembered by the option itself
 
 
 @app.command()

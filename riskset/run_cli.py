@@ -45,10 +45,9 @@ from riskset.run_view import (
 )
 from riskset.serving import read_federation, utc_now
 from riskset.terminal import (
-    Commands,
-    DebugOption,
     Format,
     FormatOption,
+    command_group,
     console,
     note,
     print_json,
@@ -57,14 +56,7 @@ from riskset.terminal import (
 )
 from site_node.plan_file import read_plan_file
 
-app = typer.Typer(
-    name="run",
-    cls=Commands,
-    help="Start a study's run, look at it, end it, let it go on.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+app = command_group("run", "Start a study's run, look at it, end it, let it go on.")
 
 LOOK_SECONDS = 0.5
 
@@ -91,11 +83,6 @@ EXITS = {
     RunState.ABORTED: Exit.CHECK_FAILED,
 }
 """What `watch` ends with where a run did not come to its end."""
-
-
-@app.callback()
-def _options(debug: DebugOption = False) -> None:
-    del debug  # remembered by the option itself
 
 
 @app.command()

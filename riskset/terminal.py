@@ -81,6 +81,24 @@ class Commands(TyperGroup):
             fail(explained(error))
 
 
+def command_group(name: str, help_text: str) -> typer.Typer:
+    """Begin a group of commands that takes `--debug` and turns errors into sentences."""
+    group = typer.Typer(
+        name=name,
+        cls=Commands,
+        help=help_text,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    group.callback()(_options)
+    return group
+
+
+def _options(debug: DebugOption = False) -> None:
+    del debug  # remembered by the option itself
+
+
 def fail(error: FederationError) -> NoReturn:
     """Say an error on stderr and end the command with its exit status."""
     context = click.get_current_context(silent=True)
