@@ -5,7 +5,7 @@ days, and may change their minds.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Event
@@ -19,7 +19,7 @@ from coordinator.tables import decided, proposals
 from protocol.errors import FederationError
 from protocol.governance.approval import State
 from protocol.governance.proposal import Proposal
-from protocol.governance.roster import Roster
+from protocol.governance.roster import Roster, moment
 from protocol.ids import SiteId
 from protocol.requests import Decided, Propose
 from protocol.wire.codec import decode_reply, encode_request
@@ -124,11 +124,11 @@ class Proposer:
     stopped: Event
 
     def work(self) -> None:
-        """Ask about every proposal, round by round, the newest first; about a new one soon."""
+        """Ask about proposals in force, round by round, the newest first; about a new one soon."""
         while not self.stopped.is_set():
             try:
                 kept = kept_proposals(self.store)
-                for proposal in reversed(kept):
+                for proposal in reversed(in_force(kept, self.now())):
                     self.ask(proposal)
                 self._rest(len(kept))
             except StoreError as error:
@@ -152,7 +152,7 @@ class Proposer:
             If the journal does not take it.
         """
         proposal = find_proposal(self.store, plan, roster)
-        if proposal is None:
+        if proposal not in in_force(kept_proposals(self.store), self.now()):
             return
         kept = kept_decisions(self.store, proposal)
         if any(
@@ -179,6 +179,23 @@ class Proposer:
                 raise
             except FederationError as error:
                 log.warning("%s: %s", site, error)
+
+
+def in_force(kept: Sequence[Proposal], now: datetime) -> tuple[Proposal, ...]:
+    """Give the proposals whose roster is not out of time, nor superseded by another one's.
+
+    Of the others hospitals say nothing any more: they go by the newest roster of a study that they
+    have seen (SPEC 2.8), and were shown it by the proposal under it.
+    """
+    rosters = [roster_of(proposal) for proposal in kept]
+    newest: dict[str, int] = {}
+    for roster in rosters:
+        newest[roster.study] = max(roster.version, newest.get(roster.study, 0))
+    return tuple(
+        proposal
+        for proposal, roster in zip(kept, rosters, strict=True)
+        if roster.version == newest[roster.study] and now < moment(roster.expires)
+    )
 
 
 def roster_of(proposal: Proposal) -> Roster:

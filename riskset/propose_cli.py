@@ -48,6 +48,10 @@ def propose_plan(
 
     with path.open("rb") as file:
         plan = read_plan(plan_text(file.read(MAX_BYTES + 1), str(path)), str(path))
+    place = out or path.with_suffix(".proposal.json")
+    if place.exists():
+        fix = "name another file with --out, or move it away"
+        raise ProposeError(f"{place}: is there already", fix)
     settings = read_config(config)
     federation = read_federation(settings)
     with Store(settings.store) as store:
@@ -58,11 +62,10 @@ def propose_plan(
     seed = read_authority_seed(key or config.absolute().with_name(PLAN_SIGNER))
     made = propose(canonical(plan), rosters, federation, seed)
     made.verify(federation)
-    with Store(settings.store) as store:
-        keep_proposal(store, made, plan.study.id, utc_now())
-    place = out or path.with_suffix(".proposal.json")
     with place.open("xb") as new:
         new.write(made.to_bytes())
+    with Store(settings.store) as store:
+        keep_proposal(store, made, plan.study.id, utc_now())
     name = handle(plan_digest(plan))
     if output is Format.JSON:
         digest = plan_digest(plan).hex()
@@ -82,23 +85,37 @@ def decisions_on(
 ) -> None:
     """List what hospitals have decided about a plan, as they answered last."""
     from coordinator.config import read_config  # noqa: PLC0415
-    from coordinator.proposals import kept_approvals, kept_proposals, roster_of  # noqa: PLC0415
+    from coordinator.proposals import (  # noqa: PLC0415
+        in_force,
+        kept_approvals,
+        kept_proposals,
+        roster_of,
+    )
     from coordinator.store import Store  # noqa: PLC0415
+    from riskset.serving import utc_now  # noqa: PLC0415
 
     with path.open("rb") as file:
         plan = read_plan(plan_text(file.read(MAX_BYTES + 1), str(path)), str(path))
     name = plan_digest(plan)
     listed: list[dict[str, Json]] = []
     with Store(read_config(config).store) as store:
-        for roster in (roster_of(p) for p in kept_proposals(store) if p.plan_digest == name):
+        kept = kept_proposals(store)
+        asked = in_force(kept, utc_now())
+        for proposal in (one for one in kept if one.plan_digest == name):
+            roster = roster_of(proposal)
             said = {one.site: one for one in kept_approvals(store, name, roster.digest)}
-            listed += [_told(roster, site, said.get(site)) for site in roster.sites]
+            told = (_told(roster, site, said.get(site)) for site in roster.sites)
+            listed += [{**one, "in_force": proposal in asked} for one in told]
     if output is Format.TEXT:
-        rows = [(f"{one['version']}", f"{one['site']}", f"{one['decision']}") for one in listed]
+        rows = [(_version(one), f"{one['site']}", f"{one['decision']}") for one in listed]
         print_table(("Roster", "hospital", "decision"), rows)
         return
-    told: Json = [*listed]
-    print_json({"schema": "riskset:plan-decisions/1", "plan": name.hex(), "decisions": told})
+    decisions: Json = [*listed]
+    print_json({"schema": "riskset:plan-decisions/1", "plan": name.hex(), "decisions": decisions})
+
+
+def _version(told: dict[str, Json]) -> str:
+    return f"{told['version']}" if told["in_force"] else f"{told['version']}, no longer in force"
 
 
 def _told(roster: Roster, site: SiteId, said: Decided | None) -> dict[str, Json]:

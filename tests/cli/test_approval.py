@@ -16,6 +16,7 @@ import site_node.approval_cli
 import site_node.audit_cli
 import site_node.preview_cli
 from coordinator.members import keep_roster
+from coordinator.proposals import kept_proposals
 from coordinator.store import Store
 from protocol.errors import Exit, FederationError
 from protocol.governance.chain import signed_roster
@@ -294,6 +295,19 @@ def test_the_centre_lists_what_hospitals_answered(proposed: Place) -> None:
     assert run.exit_code == 0, (run.output, run.exception)
     told = json.loads(run.stdout)["decisions"]
     assert [one["state"] for one in told] == [None] * 3  # nobody was asked yet
+    assert [one["in_force"] for one in told] == [True] * 3
+
+
+def test_a_proposal_takes_no_file_that_is_there(proposed: Place) -> None:
+    plan, config = proposed.folder / "plan.toml", proposed.folder / "centre" / "coordinator.toml"
+    edited = plan.read_text(encoding="utf-8").replace("Early or late", "Late or early")
+    plan.write_text(edited, encoding="utf-8")
+    where = ["--out", str(proposed.folder / "plan.json"), "--config", str(config)]
+    run = CliRunner().invoke(plan_app, ["propose", str(plan), *where])
+    assert run.exit_code == Exit.USAGE
+    assert "is there already" in run.stderr
+    with Store(f"sqlite:///{proposed.folder / 'centre' / 'journal.db'}") as store:
+        assert len(kept_proposals(store)) == 1  # the edited one was not
 
 
 def test_two_persons(proposed: Place) -> None:

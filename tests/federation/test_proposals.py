@@ -1,14 +1,17 @@
 """A proposal goes to the hospitals of the roster, and what their operators decide comes back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 
 from coordinator.proposals import (
     Proposer,
+    in_force,
     keep_decision,
     keep_proposal,
     kept_approvals,
@@ -20,6 +23,7 @@ from protocol.errors import FederationError
 from protocol.governance.approval import Decision
 from protocol.governance.identity import SignatureError
 from protocol.governance.proposal import Proposal
+from protocol.governance.roster import moment
 from protocol.ids import SiteId
 from protocol.requests import Decided, Propose, Refusal
 from protocol.wire.codec import (
@@ -32,8 +36,9 @@ from protocol.wire.codec import (
 from site_node.deciding import decision_item
 from site_node.inbox import Item, ItemKind, leave
 from tests.federation.centre import Centre, Line
+from tests.federation.cohorts import changed
 from tests.federation.table import short_plan
-from tests.protocol.governance.parties import seed
+from tests.protocol.governance.parties import after, seed
 from tests.site_node.town import decision, proposal, town
 
 S0, S1, S2 = map(SiteId, ("s0", "s1", "s2"))
@@ -80,6 +85,37 @@ def test_hospitals_are_asked_and_their_decisions_kept(centre: Centre) -> None:
     (word,) = map(Decision.from_bytes, said.decisions)
     word.verify()
     assert word.operator == "Dr Martin"
+
+
+def test_only_the_newest_roster_that_lasts_is_asked_about(centre: Centre) -> None:
+    old, clock, plan = proposed(centre), centre.town.clock, centre.town.plan
+    second = after(centre.town.roster)
+    new = proposal(plan, centre.town.roster, second)
+    edited = proposal(changed(plan, "study", title="Another"), centre.town.roster, second)
+    kept = [old, new, edited]
+    assert in_force(kept, clock()) == (new, edited)
+    assert in_force([old], clock()) == (old,)
+    assert in_force(kept, moment(second.expires)) == ()
+
+
+def test_a_round_passes_over_superseded_rosters(centre: Centre) -> None:
+    old, clock = proposed(centre), centre.town.clock
+    rosters = centre.town.roster, after(centre.town.roster)
+    new = proposal(centre.town.plan, *rosters)
+    keep_proposal(centre.store, new, "crlm", clock() + timedelta(seconds=1))
+    stopped = Event()
+    asked = list[bytes]()
+
+    def exchange(requests: Mapping[SiteId, bytes], *rest: Any) -> Iterator[tuple[SiteId, bytes]]:
+        asked.extend(requests.values())
+        stopped.set()
+        return iter(())
+
+    centre.line.exchange = exchange  # type: ignore[assignment, method-assign]
+    proposer = Proposer(centre.store, centre.line, clock, stopped)
+    proposer.work()
+    proposer.catch_up(old.plan_digest, old.roster_digest)
+    assert set(asked) == {encode_request(Propose(new))}
 
 
 def test_a_paused_hospital_still_says_how_a_plan_stands(centre: Centre) -> None:
