@@ -128,6 +128,12 @@ def newest_rosters(store: Store) -> tuple[Roster, ...]:
     return tuple(newest.values())
 
 
+def succession(store: Store, coordinator: bytes) -> tuple[SignedRoster, ...]:
+    """Find rosters that give the coordinator this key (32 bytes): the shortest chain; or none."""
+    studies = [one.study for one in newest_rosters(store) if one.coordinator == coordinator]
+    return min((kept_rosters(store, study) for study in studies), key=len, default=())
+
+
 def keep_invitation(
     store: Store, invitation: Invitation, created: datetime, expires: datetime
 ) -> KeptInvitation:

@@ -23,6 +23,7 @@ from protocol.ids import SiteId
 from riskset.centre import CONFIG, Wanted, certify, found
 from riskset.rosters import DraftError, waiting
 from riskset.rosters import accept as accept_join
+from riskset.rotation import rotate as change_key
 from riskset.serving import read_federation, serve_centre, utc_now
 from riskset.terminal import Format, FormatOption, command_group, note, print_json, print_table
 
@@ -100,6 +101,31 @@ def renew(
     """Renew the server's certificate; restart the daemon then."""
     certify(config.absolute().parent, authority, host, utc_now())
     _done(output, {"schema": "riskset:renew/1", "hosts": list(host)}, "the certificate is new")
+
+
+@app.command()
+def rotate(
+    abandon: Annotated[
+        bool, typer.Option("--abandon", help="Let open runs end: the key is lost or stolen.")
+    ] = False,
+    config: ConfigOption = SETTINGS,
+    output: FormatOption = Format.TEXT,
+) -> None:
+    """Replace the coordinator's key: drafts for the roster authority, and then the key itself."""
+    with opened(config) as (settings, store):
+        folder = config.absolute().parent
+        stands = change_key(folder, settings, store, now=utc_now(), abandon=abandon)
+    if output is Format.JSON:
+        waits: list[Json] = [str(file) for file in stands.waits]
+        print_json({"schema": "riskset:rotate/1", "words": stands.words, "waits": waits})
+        return
+    for file in stands.waits:
+        note("ok", f"{file}: waits for signatures", error=False)
+    if stands.waits:
+        said = f"the new key, {stands.words}, waits until these are signed; the old one serves"
+        note("warn", said, "riskset roster sign STUDY, then riskset rotate again", error=False)
+    else:
+        note("ok", f"the coordinator's key is new: {stands.words}; serve again", error=False)
 
 
 @app.command()

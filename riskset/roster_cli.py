@@ -14,7 +14,8 @@ from protocol.ids import SiteId
 from riskset.centre import read_authority_seed
 from riskset.centre_cli import SETTINGS, ConfigOption, opened
 from riskset.rosters import DraftError, Register, accepted, roster_json, with_signature
-from riskset.serving import read_federation, utc_now
+from riskset.rotation import register_of
+from riskset.serving import utc_now
 from riskset.terminal import Format, FormatOption, command_group, note, print_json, print_table
 from site_node.folder import write_private
 
@@ -34,7 +35,7 @@ def add(
 ) -> None:
     """Put hospitals into the next version, or give them the key that they joined with last."""
     with opened(config) as (settings, store):
-        register = Register(store, read_federation(settings), config.absolute().parent, study)
+        register = register_of(config.absolute().parent, settings, store, study)
         members = accepted(store, [SiteId(site) for site in sites])
         roster = register.add(members, utc_now(), days)
     _draft(output, roster, register.draft_file)
@@ -50,7 +51,7 @@ def remove(
 ) -> None:
     """Take a hospital out of the next version."""
     with opened(config) as (settings, store):
-        register = Register(store, read_federation(settings), config.absolute().parent, study)
+        register = register_of(config.absolute().parent, settings, store, study)
         roster = register.remove(SiteId(site), utc_now(), days)
     _draft(output, roster, register.draft_file)
 
@@ -65,9 +66,10 @@ def sign(
     """Sign the next version at the centre; with enough signatures it is in force."""
     seed = read_authority_seed(key)
     with opened(config) as (settings, store):
-        register = Register(store, read_federation(settings), config.absolute().parent, study)
+        register = register_of(config.absolute().parent, settings, store, study)
         roster, in_force = register.sign(seed, utc_now())
-    _signed(output, roster, in_force=in_force)
+        further = _further(register, roster)
+    _signed(output, roster, in_force=in_force, further=further)
 
 
 @app.command(name="sign-file")
@@ -94,9 +96,10 @@ def publish(
     """Take a version that was signed elsewhere."""
     signed = read_roster_file(file.read_bytes())
     with opened(config) as (settings, store):
-        register = Register(store, read_federation(settings), config.absolute().parent, study)
+        register = register_of(config.absolute().parent, settings, store, study)
         roster, in_force = register.take(signed, utc_now())
-    _signed(output, roster, in_force=in_force)
+        further = _further(register, roster)
+    _signed(output, roster, in_force=in_force, further=further)
 
 
 @app.command()
@@ -107,7 +110,7 @@ def show(
 ) -> None:
     """Show the version in force, and the draft if there is one."""
     with opened(config) as (settings, store):
-        register = Register(store, read_federation(settings), config.absolute().parent, study)
+        register = register_of(config.absolute().parent, settings, store, study)
         newest, draft = register.newest(), register.draft()
         if newest is not None:
             verify_chain(register.chain, register.federation, now=utc_now())
@@ -147,12 +150,22 @@ def _draft(output: Format, roster: Roster, file: Path) -> None:
         )
 
 
-def _signed(output: Format, roster: Roster, *, in_force: bool) -> None:
+def _further(register: Register, roster: Roster) -> bool:
+    """Tell whether a version that names the centre's new key has to be signed, too."""
+    return register.newest() == roster and register.draft() is not None
+
+
+def _signed(output: Format, roster: Roster, *, in_force: bool, further: bool = False) -> None:
     told: dict[str, Json] = {"schema": "riskset:roster-sign/1", "in_force": in_force}
+    if further:
+        told["further"] = True
     if output is Format.JSON:
         print_json({**told, **roster_json(roster)})
     elif in_force:
         note("ok", f"version {roster.version} of {roster.study} is in force", error=False)
+        if further:
+            said = "the first version names the key of the federation's file, which was replaced"
+            note("warn", said, f"riskset roster sign {roster.study} signs the next", error=False)
     else:
         note("ok", f"version {roster.version} of {roster.study} is signed", error=False)
 

@@ -22,7 +22,7 @@ from protocol.governance.chain import (
     verify_chain,
 )
 from protocol.governance.federation import Federation, party_words
-from protocol.governance.roster import FIRST, Member, Roster, RosterError
+from protocol.governance.roster import FIRST, Member, Roster, RosterError, moment
 from protocol.governance.signed import SignedRoster
 from protocol.ids import SiteId
 from protocol.words import same_words
@@ -49,12 +49,17 @@ class WordsError(FederationError):
 
 @dataclass(frozen=True)
 class Register:
-    """The rosters of one study at the coordinating centre. `folder` holds drafts."""
+    """The rosters of one study at the coordinating centre. `folder` holds drafts.
+
+    `coordinator` is the key that further versions name, 32 bytes; a study's first one has that of
+    the federation's file (SPEC 2.8).
+    """
 
     store: Store
     federation: Federation
     folder: Path
     study: str
+    coordinator: bytes
 
     @property
     def draft_file(self) -> Path:
@@ -80,7 +85,14 @@ class Register:
                 f"no roster of {self.study} is signed yet",
                 "`riskset roster add` the hospitals, then `riskset roster sign`",
             )
-        return verify_chain(chain, self.federation, now=now)[-1]
+        last = verify_chain(chain, self.federation, now=now)[-1]
+        if last.coordinator != self.coordinator:
+            raise RosterError(
+                f"version {last.version} of the roster of {self.study} names a key that this "
+                "centre has no more",
+                f"`riskset roster sign {self.study}` signs the version that names the new one",
+            )
+        return last
 
     def newest(self) -> Roster | None:
         """Return the newest version in the journal, in force or not; None if there is none."""
@@ -158,7 +170,19 @@ class Register:
         verify_chain((*self.chain, signed), self.federation, now=now)
         keep_roster(self.store, signed, now)
         self.draft_file.unlink(missing_ok=True)
+        if roster.coordinator != self.coordinator:
+            self.renew(now, (moment(roster.expires) - now).days + 1)
         return roster, True
+
+    def renew(self, now: datetime, days: int) -> Roster:
+        """Draft a version with the same hospitals, and with this centre's key.
+
+        Raises
+        ------
+        RosterError
+            If the roster would break a rule.
+        """
+        return self._write({member.id: member for member in self._members()}, now, days)
 
     def _members(self) -> tuple[Member, ...]:
         draft = self.draft()
@@ -167,12 +191,15 @@ class Register:
 
     def _write(self, members: dict[SiteId, Member], now: datetime, days: int) -> Roster:
         begins, ends = now - SKEW, now + timedelta(days=days)
-        times = {"not_before": _utc(begins), "expires": _utc(ends)}
+        starts, expires = _utc(begins), _utc(ends)
         before, those = self.newest(), tuple(members.values())
         if before is None:
-            roster = first_version(self.federation, self.study, those, **times)
+            made = self.federation, self.study, those
+            roster = first_version(*made, not_before=starts, expires=expires)
         else:
-            roster = next_version(before, those, **times)
+            roster = next_version(
+                before, those, not_before=starts, expires=expires, coordinator=self.coordinator
+            )
         self._keep_draft(signed_roster(roster))
         return roster
 

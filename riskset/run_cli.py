@@ -29,7 +29,7 @@ from protocol.plan.words import handle
 from protocol.secagg.transcript import RUN_ID_SIZE
 from riskset.centre_cli import SETTINGS, ConfigOption, opened
 from riskset.roster_cli import read_consents
-from riskset.rosters import Register
+from riskset.rotation import register_of
 from riskset.run_view import (
     HEADER,
     RUNS_HEADER,
@@ -43,7 +43,7 @@ from riskset.run_view import (
     short,
     table_rows,
 )
-from riskset.serving import read_federation, utc_now
+from riskset.serving import utc_now
 from riskset.terminal import (
     Format,
     FormatOption,
@@ -108,7 +108,7 @@ def start(  # noqa: PLR0917 - typer names them all on the command line
     with opened(config) as (settings, store):
         _require_carrier(settings, carrier)
         folder = config.absolute().parent
-        register = Register(store, read_federation(settings), folder, study.study.id)
+        register = register_of(folder, settings, store, study.study.id)
         register.in_force(utc_now())
         asked = Start(
             run_id=os.urandom(RUN_ID_SIZE),

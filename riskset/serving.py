@@ -25,6 +25,7 @@ from coordinator.members import (
     identity_of,
     keep_join,
     set_presence,
+    succession,
 )
 from coordinator.points import At, pass_by
 from coordinator.publish import ResultsFolder, approvals_of
@@ -32,6 +33,8 @@ from coordinator.run import Publish
 from coordinator.store import Store
 from protocol.governance.federation import Federation
 from protocol.governance.heads import LedgerHead
+from protocol.governance.identity import identity_public
+from protocol.governance.signed import SignedRoster
 from protocol.ids import SiteId
 from protocol.run import Played
 
@@ -81,7 +84,8 @@ def serve_centre(
         port = make_port(store)
         try:
             listening(port.start())
-            with _carrier(config, port, seed, _hooks(store, tell), tell) as carrier:
+            hooks = _hooks(store, identity_public(seed), tell)
+            with _carrier(config, port, seed, hooks, tell) as carrier:
                 yield carrier
         finally:
             port.stop()
@@ -102,14 +106,15 @@ def _port_maker(
     federation = read_federation(config)
     tls = Tls(_bytes(config.tls_key), _bytes(config.tls_certificate))
     limits = Limits(message_bytes=config.message_mb << 20, sessions=config.sessions)
+    own = identity_public(seed)
 
     def make(store: Store) -> GrpcServer:
         return GrpcServer(
             config.listen,
             tls,
             seed,
-            _hooks(store, tell),
-            joining=_joining(store, federation, tell),
+            _hooks(store, own, tell),
+            joining=_joining(store, federation, own, tell),
             limits=limits,
             software=version("riskset"),
         )
@@ -141,7 +146,7 @@ def _carrier(
         flower.stop()
 
 
-def _hooks(store: Store, tell: Tell) -> Hooks:
+def _hooks(store: Store, own: bytes, tell: Tell) -> Hooks:
     def presence(seen: Seen) -> None:
         set_presence(
             store, Presence(seen.site, seen.connected, utc_now(), seen.peer, seen.software)
@@ -161,10 +166,14 @@ def _hooks(store: Store, tell: Tell) -> Hooks:
         alarm,
         lambda site: heads_for(store, site),
         heads,
+        lambda: succession(store, own),
     )
 
 
-def _joining(store: Store, federation: Federation, tell: Tell) -> Joining:
+def _joining(store: Store, federation: Federation, own: bytes, tell: Tell) -> Joining:
+    def shown() -> Sequence[SignedRoster]:
+        return () if own == federation.coordinator else succession(store, own)
+
     def invited(public_half: str) -> Invited | None:
         kept = find_invitation(store, public_half)
         return None if kept is None else Invited(kept.secret, kept.expires, kept.used_by)
@@ -173,7 +182,7 @@ def _joining(store: Store, federation: Federation, tell: Tell) -> Joining:
         keep_join(store, new.invitation, new.site, new.name, identity=new.identity, now=utc_now())
         tell(f"{new.site} asks to join: compare its words, then `riskset accept {new.site}`")
 
-    return Joining(federation.to_bytes(), invited, joined)
+    return Joining(federation.to_bytes(), invited, joined, shown)
 
 
 def _bytes(path: Path) -> bytes:

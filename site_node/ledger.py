@@ -71,6 +71,7 @@ class Kind(StrEnum):
     PATTERNS = "patterns"
     PROPOSED = "proposed"
     DECIDED = "decided"
+    SUCCEEDED = "succeeded"
 
 
 @dataclass(frozen=True)

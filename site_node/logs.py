@@ -38,6 +38,7 @@ class Event(StrEnum):
     CONNECTED = "connected"
     DISCONNECTED = "disconnected"
     UNREACHABLE = "unreachable"
+    SUCCEEDED = "coordinator-key-replaced"
 
 
 class Fields(TypedDict, total=False):

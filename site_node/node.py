@@ -16,6 +16,7 @@ from protocol.errors import FederationError
 from protocol.governance.federation import Federation
 from protocol.governance.heads import LedgerHead
 from protocol.governance.identity import identity_public
+from protocol.governance.signed import SignedRoster
 from protocol.requests import (
     LOCAL_POLICY,
     Abort,
@@ -171,6 +172,24 @@ class Node:
             except (UnavailableError, LedgerError) as error:
                 self._log.say(Event.FAULT, Level.ERROR, code=error.code, reason=str(error))
             return () if self._stopped else self._heads.to_show()
+
+    def succeed(self, coordinator: bytes, rosters: Sequence[SignedRoster]) -> None:
+        """Go by another key of the coordinator's from now on, if rosters say so (SPEC 2.10).
+
+        Raises
+        ------
+        SignatureError, RosterError
+            If the roster authority did not replace the key that the hospital goes by.
+        UnavailableError, LedgerError
+            If disk or ledger refuse.
+        """
+        with self._one_at_a_time:
+            self._runs.succeed(coordinator, rosters)
+        self._log.say(
+            Event.SUCCEEDED,
+            Level.WARNING,
+            reason="the roster authority replaced the coordinator's key",
+        )
 
     def _note_evidence(self, error: EvidenceError) -> None:
         with suppress(UnavailableError, LedgerError):

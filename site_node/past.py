@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from protocol.governance.chain import read_roster_file
 from protocol.governance.proposal import Proposal
 from protocol.governance.roster import Roster
 from protocol.secagg.site import FIRST_TRIP
-from site_node.course import Opening, read_opening
+from site_node.course import Opening, parts_of, read_opening
 from site_node.gate import Past
 from site_node.ledger import Kind, Ledger
 
@@ -25,11 +26,11 @@ def runs_of_plan(ledger: Ledger, plan_digest: bytes) -> tuple[bytes, ...]:
 def newest_rosters(ledger: Ledger) -> dict[tuple[str, str], Roster]:
     """Find the newest roster of each study that was verified here, by federation and study.
 
-    A run brings rosters, and so does a proposal (SPEC 2.8).
+    A run brings rosters, and so do a proposal and a coordinator whose key was replaced (SPEC 2.8).
     """
     newest: dict[tuple[str, str], Roster] = {}
     opened = (opening.run.roster for opening in openings(ledger))
-    for roster in (*opened, *_proposed(ledger)):
+    for roster in (*opened, *_proposed(ledger), *_shown(ledger)):
         before = newest.setdefault((roster.federation, roster.study), roster)
         if roster.version > before.version:
             newest[roster.federation, roster.study] = roster
@@ -40,6 +41,12 @@ def _proposed(ledger: Ledger) -> Iterator[Roster]:
     for line in ledger.lines(None, Kind.PROPOSED):
         if line.body is not None:  # forgotten with its study
             yield Roster.from_bytes(Proposal.from_bytes(line.body).rosters[-1].payload)
+
+
+def _shown(ledger: Ledger) -> Iterator[Roster]:
+    for line in ledger.lines(None, Kind.SUCCEEDED):
+        *_, last = parts_of(line.body or b"")
+        yield Roster.from_bytes(read_roster_file(last).payload)
 
 
 def past_runs(ledger: Ledger) -> Past:

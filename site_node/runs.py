@@ -4,12 +4,16 @@ A move reads the run's course, works out the next one, writes its line, and only
 be true. Whatever goes wrong on the way leaves the course as it was.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from protocol.canonical import lp
 from protocol.errors import FederationError
+from protocol.governance.chain import require_succession, roster_file
+from protocol.governance.federation import coordinator_key
 from protocol.governance.roster import Roster, RosterError, moment
+from protocol.governance.signed import SignedRoster
 from protocol.governance.trusted import ProgramError
 from protocol.party import Hospital, begin
 from protocol.play import Finished
@@ -248,7 +252,10 @@ class Runs:
         """Tell whether a newer roster of the study takes back somebody who is in this one."""
         if self.newest is None:
             self.newest = newest_rosters(self.ledger)
-        return self.newest[roster.federation, roster.study].revokes(roster)
+        federation, newest = self.gate.approvals.house.federation, self.newest
+        key = coordinator_key(federation, newest.values())
+        revoked = newest[roster.federation, roster.study].revokes(roster)
+        return revoked or roster.coordinator != key
 
     def _require_approved(self, course: Course, trip: Trip) -> None:
         if self.gate.approvals.paused:
@@ -257,6 +264,22 @@ class Runs:
             raise RunOverError(REVOKED)
         kinds = [kind for _, kind in trip.steps]
         self.gate.require_approved(course.opening.run, kinds, self.now())
+
+    def succeed(self, coordinator: bytes, rosters: Sequence[SignedRoster]) -> None:
+        """Keep rosters that give the coordinator another key; runs under the old one end.
+
+        Raises
+        ------
+        SignatureError, RosterError
+            If they do not (SPEC 2.8).
+        UnavailableError, LedgerError, FolderError
+            If disk or ledger are not as they have to be.
+        """
+        federation, newest = self.gate.approvals.house.federation, newest_rosters(self.ledger)
+        require_succession(rosters, federation, coordinator, now=self.now(), newest=newest)
+        self.ledger.append(Entry(Kind.SUCCEEDED, body=lp(*map(roster_file, rosters))))
+        self.newest = None
+        self.tidy()
 
     def propose(self, asked: Propose) -> Decided:
         """Keep a proposal that is new, and say how its plan stands (SPEC 4.7).

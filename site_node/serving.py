@@ -37,7 +37,7 @@ from site_node.folder import (
 from site_node.ledger import Ledger, utc_now
 from site_node.logs import Event, Level, Log
 from site_node.node import Node, read_federation
-from site_node.past import past_runs
+from site_node.past import newest_rosters
 from site_node.points import Point
 from site_node.rows import Rows
 from site_node.software import installed_software
@@ -171,6 +171,7 @@ def _over_grpc(config: SiteConfig, folder: StateFolder, end: _End) -> Carrying:
         now=utc_now,
         message_bytes=config.message_mb << 20,
         greet=end.node.greet,
+        succeed=end.node.succeed,
     )
 
 
@@ -218,9 +219,8 @@ def _pem(certificate: bytes) -> str:
 
 
 def credentials(config: SiteConfig, folder: StateFolder, ledger: Ledger) -> Credentials:
-    """Say who dials, and which coordinator's key it goes by: that of the newest roster seen."""
-    newest = max(past_runs(ledger).newest.values(), key=lambda r: r.not_before, default=None)
-    key = coordinator_key(read_federation(folder), newest)
+    """Say who dials, and which coordinator's key it goes by: as the newest rosters seen have it."""
+    key = coordinator_key(read_federation(folder), newest_rosters(ledger).values())
     return Credentials(config.site, folder.seed(folder.identity), key, version("riskset"))
 
 

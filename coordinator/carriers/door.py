@@ -63,12 +63,14 @@ class Door:
 class Guest:
     """A hospital that has shown who it is, and the version of its software.
 
-    A visit only shows that a login works.
+    A visit only shows that a login works. One that is `behind` goes by an earlier key of the
+    coordinator's, until it is shown who replaced it.
     """
 
     site: SiteId
     software: str
     visit: bool
+    behind: bool = False
 
 
 async def log_in(
@@ -88,18 +90,21 @@ async def log_in(
     """
     hello = await _hello(stream)
     login = _login(hello)
+    own = identity_public(seed)
+    behind = hello.coordinator not in (b"", own)
     challenge = pb.Challenge(nonce=login.office_nonce, signature=login.challenge(seed))
+    challenge.coordinator = own if behind else b""
     await stream.write(pb.FromOffice(challenge=challenge))
     proof = await _proof(stream)
     key = await identity(login.site)
     try:
         if key is None:
             raise DeniedError(Denial.IDENTITY)
-        login.require_site(key, identity_public(seed), proof)
+        login.require_site(key, own, proof)
     except SignatureError:
         alarm(Alarm(Denial.IDENTITY, login.site, stream.peer))
         raise DeniedError(Denial.IDENTITY) from None
-    return Guest(login.site, plain(hello.software), hello.visit)
+    return Guest(login.site, plain(hello.software), hello.visit, behind)
 
 
 def plain(text: str) -> str:

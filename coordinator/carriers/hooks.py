@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from coordinator.carriers.door import Alarm
 from protocol.governance.heads import LedgerHead
+from protocol.governance.signed import SignedRoster
 from protocol.ids import SiteId
 
 
@@ -36,6 +37,11 @@ def _not_kept(site: SiteId, heads: Sequence[LedgerHead]) -> None:
     del site, heads
 
 
+def no_succession() -> Sequence[SignedRoster]:
+    """Show no rosters: the key is that of the federation's file."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Hooks:
     """What the port asks and tells.
@@ -43,7 +49,8 @@ class Hooks:
     Questions are asked one after the other in one thread, and events told in another, in their
     order: a journal that is slow to write keeps no hospital waiting. `identity` gives a hospital's
     identity key (32 bytes) by the newest roster, or nothing; `heads_for` the heads of ledgers that
-    its welcome brings, and `heads` is told those that it shows then (SPEC 2.11).
+    its welcome brings, and `heads` is told those that it shows then (SPEC 2.11); `succession` the
+    rosters that show the coordinator's key to those who go by an earlier one (SPEC 2.10).
     """
 
     identity: Callable[[SiteId], bytes | None]
@@ -51,3 +58,4 @@ class Hooks:
     alarm: Callable[[Alarm], None]
     heads_for: Callable[[SiteId], Sequence[LedgerHead]] = _no_heads
     heads: Callable[[SiteId, Sequence[LedgerHead]], None] = _not_kept
+    succession: Callable[[], Sequence[SignedRoster]] = no_succession

@@ -5,20 +5,23 @@ Whether there is such an invitation, and where a join request is kept, is asked 
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from coordinator.carriers.door import Alarm, Door
+from coordinator.carriers.hooks import no_succession
 from coordinator.carriers.limits import Limits
 from coordinator.carriers.stream import DeniedError, Stream
 from protocol.governance.identity import SignatureError
 from protocol.governance.invitation import Denial as NotInvited
 from protocol.governance.invitation import InvitationError, why_not
 from protocol.governance.joining import Handshake
+from protocol.governance.signed import SignedRoster
 from protocol.ids import SiteId, site_id
 from protocol.wire import federation_pb2 as pb
-from protocol.wire.codec import MessageError
+from protocol.wire.codec import MessageError, roster_messages
 from protocol.wire.service import NONCE_BYTES, SMALL_BYTES, Denial
 
 
@@ -48,12 +51,14 @@ class Joining:
 
     `federation` is the file that hospitals are to trust; `invited` looks an invitation up by its
     public half; `joined` keeps a join request, and may refuse it with an `InvitationError` if
-    another came first.
+    another came first; `succession` gives the rosters that show the coordinator's key where it is
+    no longer the file's.
     """
 
     federation: bytes
     invited: Callable[[str], Invited | None]
     joined: Callable[[Joined], None]
+    succession: Callable[[], Sequence[SignedRoster]] = no_succession
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class Reception:
     door: Door
     lobby: Door
     alarm: Callable[[Alarm], None]
-    ask: Callable[..., Awaitable[Invited | None]]
+    ask: Callable[..., Awaitable[Any]]
 
     async def receive(self, stream: Stream) -> None:
         """Serve one stream to the receipt.
@@ -84,7 +89,8 @@ class Reception:
         await self._proved(stream, seen, invited)
         asked = (seen.invitation, seen.site, seen.name, seen.identity, stream.peer)
         await self.ask(self.joining.joined, Joined(*asked))
-        receipt = pb.JoinReceipt(signature=seen.receipt(self.seed))
+        shown = await self.ask(self.joining.succession)
+        receipt = pb.JoinReceipt(signature=seen.receipt(self.seed), rosters=roster_messages(shown))
         await stream.write(pb.FromCentre(receipt=receipt))
 
     async def _knocked(self, stream: Stream) -> tuple[Handshake, Invited]:
@@ -93,7 +99,7 @@ class Reception:
             if said.WhichOneof("said") != "knock":
                 raise MessageError("joining does not begin with a knock (SPEC 2.9)")
             seen = self._handshake(said.knock)
-            invited = await self.ask(self.joining.invited, seen.invitation)
+            invited: Invited | None = await self.ask(self.joining.invited, seen.invitation)
         if invited is None:
             raise InvitationError(NotInvited.UNKNOWN)
         now = datetime.now(UTC)

@@ -19,7 +19,7 @@ from protocol.governance.invitation import Denial as NotInvited
 from protocol.governance.invitation import InvitationError
 from protocol.ids import SiteId
 from protocol.wire import federation_pb2 as pb
-from protocol.wire.codec import MessageError
+from protocol.wire.codec import MessageError, roster_messages
 from protocol.wire.heads import head_messages
 from protocol.wire.service import Denial
 
@@ -114,11 +114,12 @@ class Streams:
         with self._door.opened(stream.peer):
             guest = await self._logged_in(stream)
             if guest.visit:
-                await self._welcome(stream)
+                await self._welcome(stream, guest)
                 return
             session = await self._claimed(stream, guest)
         try:
-            await self._welcome(stream, await self._ask(self._hooks.heads_for, session.site))
+            heads = await self._ask(self._hooks.heads_for, session.site)
+            await self._welcome(stream, guest, heads)
             self._tell(self._hooks.presence, _presence(session, connected=True))
             self._board.resend(session)
             await session.serve(self._board.deliver, partial(self._tell, self._hooks.heads))
@@ -147,9 +148,13 @@ class Streams:
             raise DeniedError(Denial.SECOND)
         return session
 
-    async def _welcome(self, stream: Stream, heads: Sequence[LedgerHead] = ()) -> None:
+    async def _welcome(
+        self, stream: Stream, guest: Guest, heads: Sequence[LedgerHead] = ()
+    ) -> None:
         welcome = pb.Welcome(time=int(time.time()), software=self._software)
         welcome.heads.extend(head_messages(heads))
+        if guest.behind:
+            welcome.rosters.extend(roster_messages(await self._ask(self._hooks.succession)))
         await stream.write(pb.FromOffice(welcome=welcome))
 
     async def _joiner(self, stream: Stream) -> None:

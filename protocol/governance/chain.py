@@ -5,16 +5,19 @@ and signs none, so it can neither add a hospital nor hide that one left.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 
 from protocol.canonical import Json, canonical_json
-from protocol.governance.federation import Federation
+from protocol.governance.federation import Federation, coordinator_key
 from protocol.governance.identity import SignatureError, identity_public, sign, signed_by
 from protocol.governance.roster import FIRST, Member, Roster, RosterError, moment
 from protocol.governance.signed import SignedRoster
+
+Newest = Mapping[tuple[str, str], Roster]
+"""The newest roster of each study that was verified, by federation and study."""
 
 MAX_VERSIONS = 1000
 """Longest chain that is looked at: a version a week for twenty years."""
@@ -33,11 +36,17 @@ def signed_roster(roster: Roster, *authority_seeds: bytes) -> SignedRoster:
 
 
 def next_version(
-    roster: Roster, members: tuple[Member, ...], *, not_before: str, expires: str
+    roster: Roster,
+    members: tuple[Member, ...],
+    *,
+    not_before: str,
+    expires: str,
+    coordinator: bytes | None = None,
 ) -> Roster:
-    """Write the version that follows a roster, with other members."""
+    """Write the version that follows a roster, with other members, or another coordinator's key."""
     return replace(
         roster,
+        coordinator=coordinator or roster.coordinator,
         version=roster.version + 1,
         prev_digest=roster.digest,
         members=members,
@@ -81,6 +90,51 @@ def verify_chain(
     if known is not None:
         _require_no_older(chain, known)
     return chain
+
+
+def require_current(roster: Roster, federation: Federation, newest: Newest) -> None:
+    """Refuse a verified roster whose coordinator's key was replaced by another study's (SPEC 2.8).
+
+    Raises
+    ------
+    RosterError
+        If it was.
+    """
+    seen = {**newest, (roster.federation, roster.study): roster}
+    if roster.coordinator != coordinator_key(federation, seen.values()):
+        raise RosterError(
+            f"version {roster.version} of the roster of {roster.study} names a coordinator's key "
+            "that was replaced",
+            fix="have the roster authority sign a version with the coordinator's new key",
+        )
+
+
+def require_succession(
+    rosters: Sequence[SignedRoster],
+    federation: Federation,
+    coordinator: bytes,
+    *,
+    now: datetime,
+    newest: Newest,
+) -> Roster:
+    """See that the roster authority made this the coordinator's key; gives the roster that says so.
+
+    `newest` are the newest rosters that this hospital has verified, by federation and study. Run by
+    a site, to whom the coordinator has shown that it holds a key (32 bytes) that is new to it.
+
+    Raises
+    ------
+    SignatureError, RosterError
+        If the rosters are no chain in force, are older than what was seen, or name another key.
+    """
+    chain = verify_chain(rosters, federation, now=now)
+    last = chain[-1]
+    known = newest.get((last.federation, last.study))
+    verify_chain(rosters, federation, now=now, known=known)
+    require_current(last, federation, newest)
+    if last.coordinator != coordinator:
+        raise RosterError("the rosters do not name the key that the coordinator showed")
+    return last
 
 
 def roster_file(signed: SignedRoster) -> bytes:

@@ -6,13 +6,13 @@ one of these signed it.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from protocol.canonical import canonical_json, digest
 from protocol.errors import Exit, FederationError
-from protocol.governance.roster import Roster, fault_of_keys
+from protocol.governance.roster import Roster, fault_of_keys, moment
 from protocol.governance.tls import certificate_der, certificate_pem, is_authority
 from protocol.words import words
 
@@ -113,13 +113,16 @@ def party_words(public: bytes) -> str:
     return words(digest("identity", public), FINGERPRINT_WORDS)
 
 
-def coordinator_key(federation: Federation, newest: Roster | None) -> bytes:
+def coordinator_key(federation: Federation, rosters: Iterable[Roster]) -> bytes:
     """Say which coordinator's key a hospital goes by now (SPEC 2.8).
 
-    `newest` is the newest roster that the hospital has verified, if any: the roster authority can
-    replace a lost or stolen key, and nobody else can.
+    `rosters` are the newest ones of each study that the hospital has verified: the roster authority
+    can replace a lost or stolen key, and nobody else can. A study's first roster has the key of
+    the federation's file, however late the study begins, so it replaces nothing.
     """
-    return federation.coordinator if newest is None else newest.coordinator
+    replacing = (roster for roster in rosters if roster.coordinator != federation.coordinator)
+    last = max(replacing, key=lambda roster: moment(roster.not_before), default=None)
+    return federation.coordinator if last is None else last.coordinator
 
 
 def _parsed(value: Mapping[str, Any]) -> Federation:

@@ -17,7 +17,7 @@ from protocol.governance.approval import (
     Subject,
     standing,
 )
-from protocol.governance.chain import verify_chain
+from protocol.governance.chain import require_current, verify_chain
 from protocol.governance.federation import Federation
 from protocol.governance.identity import require_signed
 from protocol.governance.proposal import Proposal
@@ -128,6 +128,7 @@ def _chain(ground: Ground, claims: Claims, _: Trusted) -> Trusted:
     if known is not None:
         # Only now is it known of which study they are.
         chain = verify_chain(claims.rosters, ground.federation, now=ground.time, known=known)
+    require_current(chain[-1], ground.federation, ground.newest)
     return Trusted(chain)
 
 

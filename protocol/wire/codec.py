@@ -216,6 +216,16 @@ def _decided(said: Decided) -> pb.Decided:
     )
 
 
+def roster_messages(rosters: Iterable[SignedRoster]) -> list[pb.SignedRoster]:
+    """Write signed rosters, as `Welcome` and `JoinReceipt` hold them."""
+    return list(map(_roster, rosters))
+
+
+def rosters_of(messages: Iterable[pb.SignedRoster]) -> tuple[SignedRoster, ...]:
+    """Read signed rosters. Nothing in them is checked yet."""
+    return tuple(map(_roster_of, messages))
+
+
 def _roster(roster: SignedRoster) -> pb.SignedRoster:
     signatures = [pb.Signature(key=key, signature=s) for key, s in roster.signatures]
     return pb.SignedRoster(payload=roster.payload, signatures=signatures)

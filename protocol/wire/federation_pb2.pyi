@@ -57,10 +57,12 @@ class JoinProof(_message.Message):
     def __init__(self, code: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class JoinReceipt(_message.Message):
-    __slots__ = ("signature",)
+    __slots__ = ("signature", "rosters")
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    ROSTERS_FIELD_NUMBER: _ClassVar[int]
     signature: bytes
-    def __init__(self, signature: _Optional[bytes] = ...) -> None: ...
+    rosters: _containers.RepeatedCompositeFieldContainer[SignedRoster]
+    def __init__(self, signature: _Optional[bytes] = ..., rosters: _Optional[_Iterable[_Union[SignedRoster, _Mapping]]] = ...) -> None: ...
 
 class FromSite(_message.Message):
     __slots__ = ("hello", "proof", "chunk", "pong", "leaving", "heads")
@@ -95,28 +97,32 @@ class FromOffice(_message.Message):
     def __init__(self, challenge: _Optional[_Union[Challenge, _Mapping]] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., denied: _Optional[_Union[Denied, _Mapping]] = ..., notice: _Optional[_Union[Notice, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("site", "nonce", "wire", "program", "software", "visit")
+    __slots__ = ("site", "nonce", "wire", "program", "software", "visit", "coordinator")
     SITE_FIELD_NUMBER: _ClassVar[int]
     NONCE_FIELD_NUMBER: _ClassVar[int]
     WIRE_FIELD_NUMBER: _ClassVar[int]
     PROGRAM_FIELD_NUMBER: _ClassVar[int]
     SOFTWARE_FIELD_NUMBER: _ClassVar[int]
     VISIT_FIELD_NUMBER: _ClassVar[int]
+    COORDINATOR_FIELD_NUMBER: _ClassVar[int]
     site: str
     nonce: bytes
     wire: int
     program: str
     software: str
     visit: bool
-    def __init__(self, site: _Optional[str] = ..., nonce: _Optional[bytes] = ..., wire: _Optional[int] = ..., program: _Optional[str] = ..., software: _Optional[str] = ..., visit: _Optional[bool] = ...) -> None: ...
+    coordinator: bytes
+    def __init__(self, site: _Optional[str] = ..., nonce: _Optional[bytes] = ..., wire: _Optional[int] = ..., program: _Optional[str] = ..., software: _Optional[str] = ..., visit: _Optional[bool] = ..., coordinator: _Optional[bytes] = ...) -> None: ...
 
 class Challenge(_message.Message):
-    __slots__ = ("nonce", "signature")
+    __slots__ = ("nonce", "signature", "coordinator")
     NONCE_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    COORDINATOR_FIELD_NUMBER: _ClassVar[int]
     nonce: bytes
     signature: bytes
-    def __init__(self, nonce: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+    coordinator: bytes
+    def __init__(self, nonce: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., coordinator: _Optional[bytes] = ...) -> None: ...
 
 class LoginProof(_message.Message):
     __slots__ = ("signature",)
@@ -125,14 +131,16 @@ class LoginProof(_message.Message):
     def __init__(self, signature: _Optional[bytes] = ...) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ("time", "software", "heads")
+    __slots__ = ("time", "software", "heads", "rosters")
     TIME_FIELD_NUMBER: _ClassVar[int]
     SOFTWARE_FIELD_NUMBER: _ClassVar[int]
     HEADS_FIELD_NUMBER: _ClassVar[int]
+    ROSTERS_FIELD_NUMBER: _ClassVar[int]
     time: int
     software: str
     heads: _containers.RepeatedCompositeFieldContainer[LedgerHead]
-    def __init__(self, time: _Optional[int] = ..., software: _Optional[str] = ..., heads: _Optional[_Iterable[_Union[LedgerHead, _Mapping]]] = ...) -> None: ...
+    rosters: _containers.RepeatedCompositeFieldContainer[SignedRoster]
+    def __init__(self, time: _Optional[int] = ..., software: _Optional[str] = ..., heads: _Optional[_Iterable[_Union[LedgerHead, _Mapping]]] = ..., rosters: _Optional[_Iterable[_Union[SignedRoster, _Mapping]]] = ...) -> None: ...
 
 class LedgerHead(_message.Message):
     __slots__ = ("site", "lines", "digest", "signature")

@@ -29,6 +29,8 @@ from site_node.carriers.session import (
     Session,
     Stop,
     StoppedError,
+    Succeed,
+    no_successor,
 )
 from site_node.carriers.worker import Handle, Worker
 from site_node.doctor.handshake import Trust
@@ -69,6 +71,7 @@ class SiteCarrier:
         now: Callable[[], datetime],
         draw: Callable[[], float] = _DRAW,
         greet: Greet = _without_ledger,
+        succeed: Succeed = no_successor,
         message_bytes: int = MESSAGE_BYTES,
     ) -> None:
         self._way = way
@@ -79,6 +82,7 @@ class SiteCarrier:
         self._at = at
         self._now = now
         self._greeting = greet
+        self._succeed = succeed
         self._backoff = Backoff(draw)
         self._message_bytes = message_bytes
         self._inbox: Inbox = SimpleQueue()
@@ -110,7 +114,7 @@ class SiteCarrier:
             return error
         with closing(Session(channel(self._way, self._trust), me, self._inbox)) as session:
             try:
-                welcome = session.log_in()
+                welcome = session.log_in(succeed=self._succeed)
                 self._greet(welcome)
                 session.show(self._greeting(heads_of(welcome.heads)))
             except StoppedError:
@@ -166,7 +170,13 @@ class SiteCarrier:
         return False
 
 
-def visit(way: Way, trust: Trust, me: Credentials, seconds: float) -> datetime:
+def visit(
+    way: Way,
+    trust: Trust,
+    me: Credentials,
+    seconds: float,
+    succeed: Succeed = no_successor,
+) -> datetime:
     """Log in, leave at once, and give the coordinator's time. No session begins or ends by it.
 
     Raises
@@ -176,7 +186,7 @@ def visit(way: Way, trust: Trust, me: Credentials, seconds: float) -> datetime:
     """
     with closing(Session(channel(way, trust), me, SimpleQueue())) as session:
         try:
-            return office_time(session.log_in(seconds, visit=True))
+            return office_time(session.log_in(seconds, visit=True, succeed=succeed))
         except BrokenError as error:
             raise broken(error.ended, way) from None
 

@@ -7,7 +7,7 @@ both sides say whether both saw the same one. What is kept afterwards is the cal
 import secrets
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,14 +15,17 @@ from queue import Empty, SimpleQueue
 
 from google.protobuf.message import DecodeError
 
+from protocol.governance.chain import require_succession
 from protocol.governance.federation import Federation
 from protocol.governance.identity import identity_public
 from protocol.governance.invitation import Invitation
 from protocol.governance.joining import Handshake, trust
+from protocol.governance.roster import Roster
+from protocol.governance.signed import SignedRoster
 from protocol.governance.tls import hosts_of, leaf_fingerprint
 from protocol.ids import SiteId
 from protocol.wire import federation_pb2 as pb
-from protocol.wire.codec import MessageError
+from protocol.wire.codec import MessageError, rosters_of
 from protocol.wire.service import JOIN, NONCE_BYTES
 from site_node.carriers.errors import InterceptedError, LineError, not_joined
 from site_node.carriers.line import Ended, Line, broken, channel, why_no_line
@@ -79,8 +82,17 @@ def join(
         proof.signature = seen.prove(newcomer.seed)
         line.send(pb.FromJoiner(proof=proof))
         receipt = talk.read("receipt").receipt
-        seen.require_receipt(federation.coordinator, receipt.signature)
+        key = _coordinator(federation, rosters_of(receipt.rosters), now())
+        seen.require_receipt(key, receipt.signature)
         return federation
+
+
+def _coordinator(federation: Federation, rosters: Sequence[SignedRoster], now: datetime) -> bytes:
+    """Say whose receipt it has to be: the file's coordinator, or who the rosters say followed."""
+    if not rosters:
+        return federation.coordinator
+    key = Roster.from_bytes(rosters[-1].payload).coordinator
+    return require_succession(rosters, federation, key, now=now, newest={}).coordinator
 
 
 def _knocked(

@@ -13,9 +13,10 @@ from protocol import PROGRAM_VERSION
 from protocol.governance.heads import LedgerHead
 from protocol.governance.identity import SignatureError
 from protocol.governance.login import Login
+from protocol.governance.signed import SignedRoster
 from protocol.ids import SiteId
 from protocol.wire import federation_pb2 as pb
-from protocol.wire.codec import MessageError
+from protocol.wire.codec import MessageError, rosters_of
 from protocol.wire.frames import Assembler, chunks
 from protocol.wire.heads import head_messages
 from protocol.wire.service import CONNECT, NONCE_BYTES, UNANSWERED, WIRE
@@ -32,6 +33,15 @@ STOP_SECONDS = 5.0
 """From the wish to stop to the end of the connection."""
 
 At = Callable[[Point], None]
+
+Succeed = Callable[[bytes, Sequence[SignedRoster]], None]
+"""Goes by another key of the coordinator's (32 bytes) if these rosters say so, or refuses it."""
+
+
+def no_successor(coordinator: bytes, rosters: Sequence[SignedRoster]) -> None:
+    """Refuse every other key."""
+    del coordinator, rosters
+    raise _another_coordinator()
 
 
 @dataclass(frozen=True)
@@ -97,8 +107,16 @@ class Session:
         """End the connection, whatever is under way."""
         self._line.close()
 
-    def log_in(self, seconds: float = LOGIN_SECONDS, *, visit: bool = False) -> pb.Welcome:
+    def log_in(
+        self,
+        seconds: float = LOGIN_SECONDS,
+        *,
+        visit: bool = False,
+        succeed: Succeed = no_successor,
+    ) -> pb.Welcome:
         """Show the coordinator who we are, after it has shown who it is (SPEC 2.10).
+
+        One that has another key than we go by has to show by its welcome who replaced that.
 
         Raises
         ------
@@ -112,17 +130,23 @@ class Session:
         until = time.monotonic() + seconds
         me, nonce = self._me, secrets.token_bytes(NONCE_BYTES)
         hello = pb.Hello(site=me.site, nonce=nonce, wire=WIRE, program=PROGRAM_VERSION, visit=visit)
-        hello.software = me.software
+        hello.software, hello.coordinator = me.software, me.coordinator
         self._line.send(pb.FromSite(hello=hello))
         challenge = self._expected("challenge", until).challenge
         login = Login(me.site, nonce, challenge.nonce)
+        key = challenge.coordinator or me.coordinator
         try:
-            login.require_office(me.coordinator, challenge.signature)
+            login.require_office(key, challenge.signature)
         except SignatureError:
             raise _another_coordinator() from None
-        proof = pb.LoginProof(signature=login.prove(me.seed, me.coordinator))
+        proof = pb.LoginProof(signature=login.prove(me.seed, key))
         self._line.send(pb.FromSite(proof=proof))
-        return self._expected("welcome", until).welcome
+        welcome = self._expected("welcome", until).welcome
+        if key != me.coordinator:
+            if not welcome.rosters:
+                raise _another_coordinator()
+            succeed(key, rosters_of(welcome.rosters))
+        return welcome
 
     def show(self, heads: Sequence[LedgerHead]) -> None:
         """Show where ledgers stand (SPEC 2.11)."""

@@ -209,7 +209,7 @@ def test_a_wrong_option_is_told_with_the_right_one() -> None:
 
 @pytest.mark.parametrize(
     ("words", "number", "completed"),
-    [("riskset ro", "1", "roster"), ("riskset run re", "2", "resume")],
+    [("riskset ros", "1", "roster"), ("riskset run re", "2", "resume")],
 )
 def test_the_tab_key_completes_commands(
     monkeypatch: pytest.MonkeyPatch, words: str, number: str, completed: str

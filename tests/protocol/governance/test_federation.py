@@ -12,7 +12,6 @@ from protocol.canonical import Json, canonical_json
 from protocol.governance.federation import (
     Federation,
     TrustError,
-    coordinator_key,
     party_words,
 )
 from protocol.governance.identity import identity_public
@@ -124,9 +123,3 @@ def test_other_bytes_of_the_same_are_refused(raw: bytes) -> None:
 def test_a_key_is_known_by_six_words() -> None:
     assert len(party_words(identity_public(seed("a"))).split("-")) == 6
     assert party_words(identity_public(seed("a"))) != party_words(identity_public(seed("b")))
-
-
-def test_a_verified_roster_replaces_the_coordinators_key() -> None:
-    renewed = identity_public(seed("new office"))
-    assert coordinator_key(FEDERATION, None) == FEDERATION.coordinator
-    assert coordinator_key(FEDERATION, roster(coordinator=renewed)) == renewed
