@@ -19,8 +19,6 @@ from tempfile import TemporaryDirectory
 from threading import Thread
 
 import numpy as np
-from flwr.proto.control_pb2 import RegisterNodeRequest
-from flwr.supercore.control import ControlHttpClient
 from numpy.typing import NDArray
 
 from benchmarks.carriers import KILO, LARGE, SMALL, seed_of, site_name
@@ -28,6 +26,7 @@ from benchmarks.many_sites import COUNTS, LARGEST, SEVEN, gathered
 from benchmarks.processes import processor_seconds
 from benchmarks.report import Row, Section
 from benchmarks.timing import timed
+from benchmarks.ways import register
 from coordinator.carriers.flower.carrier import FlowerCarrier
 from coordinator.carriers.flower.link import SuperLink
 from coordinator.carriers.hooks import Hooks
@@ -164,8 +163,7 @@ def carrying(link: SuperLink) -> Iterator[FlowerCarrier]:
 def _node(link: SuperLink, place: int, office: bytes) -> Callable[[], None]:
     """Start a node that answers as many bytes as it is asked for; gives what ends it."""
     key, site = new_key(), site_name(place)
-    with ControlHttpClient.from_server_address(link.address, False, link.ca, []) as control:
-        control.RegisterNode(RegisterNodeRequest(public_key=public_of(key)))
+    register(link, public_of(key))
     me = Credentials(site, seed_of(place), office, "benchmark")
 
     def answer(request: bytes) -> bytes:

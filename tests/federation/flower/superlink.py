@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.ways import register as register_at
 from coordinator.carriers.flower.link import SuperLink
 from protocol.canonical import digest
 from site_node.carriers.flower.link import SuperLink as FromSite
@@ -105,12 +106,8 @@ def command(folder: Path, port: int, database: str) -> list[str]:
 
 
 def register(superlink: Running, public: bytes) -> int:
-    """Register a node's key, as `flwr supernode register` does."""
-    from flwr.proto.control_pb2 import RegisterNodeRequest  # noqa: PLC0415
-    from flwr.supercore.control import ControlHttpClient  # noqa: PLC0415
-
-    with ControlHttpClient.from_server_address(superlink.address, False, CA, []) as control:
-        return int(control.RegisterNode(RegisterNodeRequest(public_key=public)).node_id)
+    """Register a node's key, as whoever runs the SuperLink does."""
+    return register_at(superlink.link, public)
 
 
 @contextmanager
