@@ -252,7 +252,8 @@ def check_unlocking(bundle: Bundle, plan: Plan, run: Run) -> tuple[str, None]:
     numbers = range(FIRST_TRIP, FIRST_TRIP + bundle.trips)
     asked = [n for n in numbers if any(kind == Unlock.name for _, kind in bundle.request(n).steps)]
     said = closing.check_unlocked(bundle.body(names.UNLOCKED), asked)
-    return f"before trip {said.trip}, {said.time}: {said.reason}", None
+    told = f"before trip {said.trip}, {said.time}: {said.reason}"
+    return approvals.shown(told), None
 
 
 def check_named(bundle: Bundle, run: Run) -> bytes:

@@ -9,7 +9,7 @@ from typing import cast
 
 from coordinator.bundle.plain import BundleError, parsed, plain
 from protocol.canonical import Json, canonical_json
-from protocol.governance.approval import NO_CONDITIONS, Conditions, Decision, State, Verdict
+from protocol.governance.approval import NO_CONDITIONS, Decision, State, Verdict
 from protocol.ids import SiteId, site_id
 from protocol.requests import Decided
 from protocol.secagg.messages import Run
@@ -72,24 +72,14 @@ def sentence(said: Decided) -> str:
     return "; ".join([*waits, *words])
 
 
-def conditions_in_words(terms: Conditions) -> str:
-    """Say the conditions of an approval; nothing where there are none."""
-    told = [f"until {terms.expires}"] if terms.expires else []
-    told += [f"{terms.runs} runs at the most"] if terms.runs else []
-    told += [f"{terms.min_sites} hospitals or more"] if terms.min_sites else []
-    told += [f"{terms.site_patients} own patients or more"] if terms.site_patients else []
-    told += [f"without {', '.join(terms.dropped)}"] if terms.dropped else []
-    return ", ".join(told)
-
-
 def _word(one: Decision) -> str:
-    terms = "" if one.conditions == NO_CONDITIONS else f" ({conditions_in_words(one.conditions)})"
-    comment = f": {_shown(one.comment)}" if one.comment else ""
-    return f"{_SAID[one.verdict]} by {_shown(one.operator)}, {one.time}{terms}{comment}"
+    terms = "" if one.conditions == NO_CONDITIONS else f" ({one.conditions.in_words()})"
+    comment = f": {shown(one.comment)}" if one.comment else ""
+    return f"{_SAID[one.verdict]} by {shown(one.operator)}, {one.time}{terms}{comment}"
 
 
-def _shown(text: str) -> str:
-    """Leave out what would move the cursor of whoever reads it."""
+def shown(text: str) -> str:
+    """Write what a person said, and leave out what would move the cursor of whoever reads it."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 

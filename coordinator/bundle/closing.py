@@ -65,7 +65,7 @@ def check_unlocked(raw: bytes, trips: Iterable[int]) -> Unlocked:
     """
     name = names.UNLOCKED
     said = read(Unlocked, raw, name)
-    if not 1 <= len(said.reason) <= LONGEST_REASON or not said.reason.isprintable():
+    if not 1 <= len(said.reason) <= LONGEST_REASON:
         raise BundleError(f"{name}: holds no reason")
     if [said.trip] != list(trips):
         raise BundleError(f"{name}: belongs to no trip that unlocks outcomes")

@@ -61,7 +61,7 @@ def test_a_simulation_leaves_all_its_files(run: Run, tmp_path: Path) -> None:
     assert ended.out.startswith("SIMULATED · A small study\n")
     assert "18 v 18 patients" in ended.out
     assert str(out / "report.html") in ended.out
-    names = {"report.html", "results.json", "bundle.zip", *TABLES}
+    names = {"report.html", "results.json", "bundle.zip", "reader.zip", *TABLES}
     assert {path.name for path in out.iterdir()} == names
     assert "SIMULATED" in (out / "report.html").read_text(encoding="utf-8")
     # An earlier run of ours may be replaced; the same seed gives the same bytes.

@@ -541,6 +541,35 @@ def test_a_done_with_other_results_is_no_end(sqlite: Store) -> None:
     assert "ended there with other results" in Journal(sqlite, run).row().reason
 
 
+@pytest.mark.parametrize("runs", [(), (bytes(16),)])
+def test_a_done_that_does_not_list_the_run_is_no_end(
+    sqlite: Store, runs: tuple[bytes, ...]
+) -> None:
+    desk = Desk(sqlite)
+    run = desk.start()
+
+    def lied(replies: Replies) -> Replies:
+        said = decode_reply(replies[0][1])
+        if not isinstance(said, Done):
+            return replies
+        return [(S0, encode_reply(replace(said, runs=runs).sign(identity(S0)))), *replies[1:]]
+
+    desk.patience = Patience(tries=2)
+    assert desk.conduct(run, *[lied] * 40) is RunState.FAILED
+    assert "its list of this plan's runs is not one with this run" in _reason(sqlite, run)
+
+
+def _reason(store: Store, run: bytes) -> str:
+    return Journal(store, run).row().reason
+
+
+def test_the_last_words_of_all_hospitals_prove_a_run(whole: Played) -> None:
+    assert whole.proof is not None
+    assert tuple(said.site for said in whole.proof.done) == whole.sites
+    assert {said.runs for said in whole.proof.done} == {(whole.run_id,)}
+    assert {said.chain for said in whole.proof.done} == {whole.chain}
+
+
 def test_a_reply_names_the_request_that_it_refuses() -> None:
     hospital = FakeHospital(clinics()[0], no="run")
     said = decode_reply(hospital.handle(b"x"))

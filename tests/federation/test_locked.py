@@ -102,7 +102,13 @@ def test_a_run_waits_for_a_reason_and_keeps_it(centre: Centre) -> None:
     assert not set(names[: names.index("unlock/1")]) & OUTCOMES
     said = [event for _, event in Journal(centre.store, run).events() if event.kind == "unlocked"]
     assert [event.text for event in said] == [REASON]
-    assert len(centre.published) == 1
+    (played,) = centre.published
+    assert played.proof is not None
+    assert played.proof.unlocked is not None
+    assert played.proof.unlocked.reason == REASON
+    (trip,) = [step.trip for step in played.asked if step.name == "unlock/1"]
+    assert played.proof.unlocked.trip == trip
+    assert {done.runs for done in played.proof.done} == {(run,)}
     for house in centre.town.houses.values():
         with house.ledger() as ledger:
             assert sum(b"unlock/1" in (x.body or b"") for x in ledger.lines(None, Line.RELEASE))

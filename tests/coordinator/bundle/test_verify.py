@@ -9,7 +9,8 @@ from coordinator.bundle.approvals import approval_files
 from coordinator.bundle.plain import BundleError
 from coordinator.bundle.reader import open_bundle
 from coordinator.bundle.write import Beside, write_bundle
-from coordinator.verify import Verdict, verify
+from coordinator.checks import Verdict
+from coordinator.verify import verify
 from protocol.canonical import canonical_json
 from protocol.governance.approval import Conditions, Decision, Subject
 from protocol.governance.approval import Verdict as Said
