@@ -139,21 +139,22 @@ def matched(case: str, design: str) -> Reals:
     return np.array([weight.get(int(i), 0.0) for i in rows(case).columns["id"]])
 
 
-def agree(found: object, expected: object, tol: dict[str, float], where: str = "") -> None:
+def assert_agrees(found: object, expected: object, tol: dict[str, float], where: str = "") -> None:
     """Compare as the reference asks: |found - expected| <= abs + rel |expected|.
 
     R's NA is null and has to be met by NaN; infinite is text.
     """
     if isinstance(expected, dict):
         assert isinstance(found, dict), where
+        assert expected, f"{where}: nothing to compare"
         for key, value in expected.items():
-            agree(found[key], value, tol, f"{where}.{key}")
+            assert_agrees(found[key], value, tol, f"{where}.{key}")
     elif isinstance(expected, list):
         found = found.tolist() if isinstance(found, np.ndarray) else found
         assert isinstance(found, list | tuple), where
         assert len(found) == len(expected), where
         for k, (one, other) in enumerate(zip(found, expected, strict=True)):
-            agree(one, other, tol, f"{where}[{k}]")
+            assert_agrees(one, other, tol, f"{where}[{k}]")
     elif expected is None:
         assert isinstance(found, float), where
         assert math.isnan(found), f"{where}: {found} instead of NA"

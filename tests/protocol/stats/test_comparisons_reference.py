@@ -21,7 +21,7 @@ from protocol.stats.moments import (
 from protocol.stats.table import Reals
 from protocol.stats.tables import TwoByTwo
 from protocol.stats.transport import give_up, quotas
-from tests.protocol.stats.pooled import Rows, agree, matched, results, rows
+from tests.protocol.stats.pooled import Rows, assert_agrees, matched, results, rows
 
 Numbers = dict[str, Any]
 CASES = ["crlm", "gbsg", "veteran"]
@@ -68,11 +68,11 @@ def test_balance(case: str, weighting: str) -> None:
     pooled, reference = rows(case), results(case, "balance")
     w = np.ones(len(pooled.arm)) if weighting == "unweighted" else pooled.weights(weighting)
     wanted = reference[f"balance.{weighting}"]
-    agree(balance_columns(pooled, w), wanted["value"], wanted["tol"])
+    assert_agrees(balance_columns(pooled, w), wanted["value"], wanted["tol"])
     one = weighted(w[pooled.arm == 1], w[pooled.arm == 1])
     wanted = reference[f"weights.{weighting}"]
     found = {"sum_t": one.sum_w, "sumsq_t": one.sum_w2, "ess_t": one.effective_size}
-    agree(found, {key: wanted["value"][key] for key in found}, wanted["tol"])
+    assert_agrees(found, {key: wanted["value"][key] for key in found}, wanted["tol"])
 
 
 @pytest.mark.parametrize("design", ["pooled_1to1", "site_1to1", "site_1to2"])
@@ -80,11 +80,11 @@ def test_balance(case: str, weighting: str) -> None:
 def test_balance_after_matching(case: str, design: str) -> None:
     found = balance_columns(rows(case), matched(case, design))
     wanted = results(case, "match")[f"match.{design}.smd"]
-    agree(found["smd_pooled_sd"], wanted["value"]["smd_pooled_sd"], wanted["tol"])
+    assert_agrees(found["smd_pooled_sd"], wanted["value"]["smd_pooled_sd"], wanted["tol"])
     largest = max(abs(value) for value in found["smd_pooled_sd"].values())
-    agree(largest, wanted["value"]["max_abs"], wanted["tol"])
+    assert_agrees(largest, wanted["value"]["max_abs"], wanted["tol"])
     wanted = results(case, "match")[f"match.{design}.smd_treated_sd"]
-    agree(found["smd_treated_sd_q"], wanted["value"], wanted["tol"])
+    assert_agrees(found["smd_treated_sd_q"], wanted["value"], wanted["tol"])
 
 
 def numeric_columns(case: str) -> list[str]:
@@ -100,7 +100,7 @@ def test_numbers(case: str, name: str) -> None:
         key: {"arm0": getattr(comparator, key), "arm1": getattr(treated, key)}
         for key in ("n", "mean", "sd")
     }
-    agree(found, {key: wanted["value"][key] for key in found}, wanted["tol"])
+    assert_agrees(found, {key: wanted["value"][key] for key in found}, wanted["tol"])
     welch, student = location.welch(treated, comparator), location.student(treated, comparator)
     lower, upper = welch.interval()
     found = {
@@ -110,13 +110,13 @@ def test_numbers(case: str, name: str) -> None:
         "pooled": {"t": student.t, "df": student.df, "p": student.p_value},
     }  # fmt: skip
     wanted = reference[f"tests.{name}.t_test"]
-    agree(found, wanted["value"], wanted["tol"])
+    assert_agrees(found, wanted["value"], wanted["tol"])
     _, value = np.unique(x, return_inverse=True)
     counts = [np.bincount(value[arm], minlength=value.max() + 1) for arm in (z, ~z)]
     ranks = location.mann_whitney(*counts)
     found = {"W": ranks.w, "p_correct": ranks.p_value_corrected, "p_nocorrect": ranks.p_value}
     wanted = reference[f"tests.{name}.mann_whitney"]
-    agree(found, wanted["value"], wanted["tol"])
+    assert_agrees(found, wanted["value"], wanted["tol"])
 
 
 def categories(case: str) -> list[str]:
@@ -152,12 +152,12 @@ def test_categories(case: str, name: str) -> None:
     value, tol = dict(wanted["value"]), dict(wanted["tol"])
     if len(cells) > 2:
         value = {key: value[key] for key in ("chisq_nocorrect", "p_nocorrect", "df")}
-        agree(chi_square_columns(tables.chi_square(cells)), value, tol)
+        assert_agrees(chi_square_columns(tables.chi_square(cells)), value, tol)
         return
     events, n = tuple(cells[1].tolist()), tuple(cells.sum(axis=0).tolist())
     found = tables.two_by_two(events, n)
     check_odds_ratio(found, [value.pop(f"fisher_{key}") for key in ("or", "lower", "upper")])
-    agree(two_by_two_columns(found), value, tol)
+    assert_agrees(two_by_two_columns(found), value, tol)
     check_risk(found, reference[f"tests.{name}.risk"])
     check_strata(rows(case), name, reference[f"tests.{name}.mantel_haenszel_site"])
 
@@ -187,7 +187,7 @@ def check_risk(found: TwoByTwo, wanted: Numbers) -> None:
         "clopper_pearson_arm0": tables.clopper_pearson(found.events[0], found.n[0]),
         "wilson_arm1": tables.wilson(found.events[1], found.n[1]),
     }  # fmt: skip
-    agree(numbers, wanted["value"], wanted["tol"])
+    assert_agrees(numbers, wanted["value"], wanted["tol"])
 
 
 def check_strata(pooled: Rows, name: str, wanted: Numbers) -> None:
@@ -201,7 +201,7 @@ def check_strata(pooled: Rows, name: str, wanted: Numbers) -> None:
     found = {
         "chisq": total.test.statistic, "p": total.test.p_value, "common_or": total.odds_ratio,
     }  # fmt: skip
-    agree(found, {key: wanted["value"][key] for key in found}, wanted["tol"])
+    assert_agrees(found, {key: wanted["value"][key] for key in found}, wanted["tol"])
 
 
 def event_count(event: NDArray[np.bool_]) -> Any:
@@ -219,7 +219,7 @@ def test_matched_outcomes(design: str, outcome: str) -> None:
         (int(arms[0].sum()), int(arms[1].sum())),
     )
     wanted = results("crlm", "match")[f"match.{design}.{outcome}"]
-    agree(two_by_two_columns(found), wanted["value"], wanted["tol"])
+    assert_agrees(two_by_two_columns(found), wanted["value"], wanted["tol"])
 
 
 @pytest.mark.parametrize(

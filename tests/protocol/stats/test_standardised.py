@@ -10,7 +10,7 @@ from protocol.stats.cox import fit_strata
 from protocol.stats.log_rank import log_rank
 from protocol.stats.standardised import standardised_survival
 from protocol.stats.table import RiskTable
-from tests.protocol.stats.pooled import ENDPOINTS, agree, results, rows
+from tests.protocol.stats.pooled import ENDPOINTS, assert_agrees, results, rows
 
 
 def survival(value: float, error: float) -> km.Survival:
@@ -61,7 +61,7 @@ def test_survival_standardised_to_all_patients(case: str, endpoint: str) -> None
         }  # fmt: skip
     wanted = results(case, f"weighted_{endpoint}")
     wanted = wanted[f"weighted.{endpoint}.ps_strata.landmark_standardised"]
-    agree(found, wanted["value"], wanted["tol"])
+    assert_agrees(found, wanted["value"], wanted["tol"])
 
 
 @EVERY_ENDPOINT
@@ -71,7 +71,7 @@ def test_comparisons_within_fifths(case: str, endpoint: str) -> None:
     test, cox = reduce(add, map(log_rank, tables)), fit_strata(tables)
     wanted = reference[f"weighted.{endpoint}.ps_strata.logrank_stratified"]
     found = {"observed": test.observed, "expected": test.expected, "chisq": test.chi_square}
-    agree(found, {key: wanted["value"][key] for key in found}, wanted["tol"])
+    assert_agrees(found, {key: wanted["value"][key] for key in found}, wanted["tol"])
     wanted = reference[f"weighted.{endpoint}.ps_strata.cox_stratified"]
     estimates = {"coef": cox.log_hr, "se": cox.std_error, "loglik": cox.log_likelihood}
-    agree(estimates, {key: wanted["value"][key] for key in estimates}, wanted["tol"])
+    assert_agrees(estimates, {key: wanted["value"][key] for key in estimates}, wanted["tol"])

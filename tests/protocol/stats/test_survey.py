@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from protocol.stats.partial_likelihood import terms
 from protocol.stats.survey import SurveyLogRank, survey_log_rank
 from protocol.stats.table import tabulate
-from tests.protocol.stats.pooled import ENDPOINTS, agree, results, rows
+from tests.protocol.stats.pooled import ENDPOINTS, assert_agrees, results, rows
 
 DAYS = np.array([10.0, 20.0, 30.0])
 
@@ -25,7 +25,7 @@ def test_as_r_finds(case: str, endpoint: str, weighting: str) -> None:
         "score": found.score, "se": found.std_error, "z": found.z, "chisq": found.chi_square,
         "p": found.p_value,
     }  # fmt: skip
-    agree(numbers, wanted["value"], wanted["tol"])
+    assert_agrees(numbers, wanted["value"], wanted["tol"])
 
 
 def test_by_hand() -> None:

@@ -23,7 +23,7 @@ from protocol.stats.km import Curve, Limits, Survival
 from protocol.stats.log_rank import LogRank
 from protocol.stats.table import RiskTable, Sample
 from protocol.stats.zph import Transform, zph
-from tests.protocol.stats.pooled import ENDPOINTS, agree, matched, results, rows
+from tests.protocol.stats.pooled import ENDPOINTS, assert_agrees, matched, results, rows
 
 Numbers = dict[str, Any]
 LIMITS = {"plain": Limits.PLAIN, "log": Limits.LOG, "loglog": Limits.LOG_LOG}
@@ -111,9 +111,9 @@ class Reference:
     def __init__(self, case: str, group: str) -> None:
         self.results = results(case, group)
 
-    def check(self, name: str, found: object) -> None:
+    def assert_agrees(self, name: str, found: object) -> None:
         wanted = self.results[name]
-        agree(found, wanted["value"], wanted["tol"], name)
+        assert_agrees(found, wanted["value"], wanted["tol"], name)
 
 
 @pytest.mark.parametrize(("case", "endpoint"), ENDPOINTS)
@@ -122,13 +122,15 @@ def test_curves(case: str, endpoint: str) -> None:
     name = f"surv.{endpoint}."
     for arm in (0, 1):
         sample, a = table.arm(arm), f".arm{arm}"
-        reference.check(f"{name}km{a}", curve_columns(km.curve(sample)))
-        reference.check(f"{name}landmark{a}", landmark_columns(sample, rows(case).landmarks))
+        reference.assert_agrees(f"{name}km{a}", curve_columns(km.curve(sample)))
+        reference.assert_agrees(
+            f"{name}landmark{a}", landmark_columns(sample, rows(case).landmarks)
+        )
         quantiles = {n: quantile_columns(sample, kind) for n, kind in LIMITS.items()}
-        reference.check(f"{name}quantiles{a}", quantiles)
+        reference.assert_agrees(f"{name}quantiles{a}", quantiles)
         followed = km.quantile(km.curve(sample.reversed())).estimate
-        reference.check(f"{name}reverse_km_median{a}", followed)
-    reference.check(f"{name}km.all", curve_columns(km.curve(table.pooled())))
+        reference.assert_agrees(f"{name}reverse_km_median{a}", followed)
+    reference.assert_agrees(f"{name}km.all", curve_columns(km.curve(table.pooled())))
 
 
 @pytest.mark.parametrize(("case", "endpoint"), ENDPOINTS)
@@ -138,11 +140,11 @@ def test_arms_at_fixed_times(case: str, endpoint: str) -> None:
     means = [rmst.rmst(table.arm(arm), tau) for arm in (0, 1)]
     for arm, mean in enumerate(means):
         found = {"tau": mean.tau, "rmst": mean.estimate, "se": mean.std_error}
-        reference.check(f"{name}rmst.arm{arm}", found)
+        reference.assert_agrees(f"{name}rmst.arm{arm}", found)
     gain = rmst.difference(means[1], means[0])
     days: Numbers = {"diff": gain.estimate, "se": gain.std_error, "p": gain.p_value}
     days["lower"], days["upper"] = gain.interval()
-    reference.check(f"{name}rmst_diff", days)
+    reference.assert_agrees(f"{name}rmst_diff", days)
     points = [km.at(km.curve(table.arm(arm)), rows(case).landmarks) for arm in (0, 1)]
     apart = km.landmark_difference(points[1], points[0])
     numbers: Numbers = {
@@ -152,7 +154,7 @@ def test_arms_at_fixed_times(case: str, endpoint: str) -> None:
         "z_plain": apart.z_plain,
         "z_cloglog": apart.z_cloglog,
     }
-    reference.check(f"{name}landmark_diff", numbers)
+    reference.assert_agrees(f"{name}landmark_diff", numbers)
     assert apart.p_plain[0] == two_sided(apart.z_plain[0])
 
 
@@ -161,10 +163,14 @@ def test_log_rank_tests(case: str, endpoint: str) -> None:
     reference, table = Reference(case, f"surv_{endpoint}"), rows(case).table(endpoint)
     name = f"surv.{endpoint}."
     for rho in (0, 1):
-        reference.check(f"{name}survdiff.rho{rho}", log_rank_columns(log_rank.log_rank(table, rho)))
+        reference.assert_agrees(
+            f"{name}survdiff.rho{rho}", log_rank_columns(log_rank.log_rank(table, rho))
+        )
         sites = [log_rank.log_rank(t, rho) for t in by_site(case, endpoint)]
         stratified = sum(sites[1:], start=sites[0])
-        reference.check(f"{name}survdiff.rho{rho}.strata_site", log_rank_columns(stratified))
+        reference.assert_agrees(
+            f"{name}survdiff.rho{rho}.strata_site", log_rank_columns(stratified)
+        )
     family = {
         "logrank": log_rank.fleming_harrington(0, 0),
         "gehan_breslow": log_rank.gehan,
@@ -181,7 +187,7 @@ def test_log_rank_tests(case: str, endpoint: str) -> None:
         n: {"U": t.difference, "var": t.variance, "chisq": t.chi_square, "p": t.p_value}
         for n, t in tests.items()
     }
-    reference.check(f"{name}logrank_family", numbers)
+    reference.assert_agrees(f"{name}logrank_family", numbers)
 
 
 @pytest.mark.parametrize("ties", Ties)
@@ -190,10 +196,10 @@ def test_hazard_ratios(case: str, endpoint: str, ties: Ties) -> None:
     reference, table = Reference(case, f"surv_{endpoint}"), rows(case).table(endpoint)
     name = f"surv.{endpoint}.cox.{ties}"
     cox = fit(table, ties)
-    reference.check(name, cox_columns(cox, robust=False))
-    reference.check(f"{name}.robust", cox_columns(cox, robust=True))
+    reference.assert_agrees(name, cox_columns(cox, robust=False))
+    reference.assert_agrees(f"{name}.robust", cox_columns(cox, robust=True))
     stratified = fit_strata(by_site(case, endpoint), ties)
-    reference.check(f"{name}.strata_site", cox_columns(stratified, robust=False))
+    reference.assert_agrees(f"{name}.strata_site", cox_columns(stratified, robust=False))
 
 
 @pytest.mark.parametrize("transform", Transform)
@@ -218,14 +224,16 @@ def test_matched_pairs(case: str, endpoint: str, design: str) -> None:
     table = pooled.table(endpoint, taken)
     for arm in (0, 1):
         sample, a = table.arm(arm), f".arm{arm}"
-        reference.check(f"{name}landmark{a}", landmark_columns(sample, pooled.landmarks))
-        reference.check(f"{name}median{a}", quantile_columns(sample, Limits.LOG))
+        reference.assert_agrees(f"{name}landmark{a}", landmark_columns(sample, pooled.landmarks))
+        reference.assert_agrees(f"{name}median{a}", quantile_columns(sample, Limits.LOG))
         mean = rmst.rmst(sample, pooled.tau)
-        reference.check(f"{name}rmst{a}", {"rmst": mean.estimate, "se": mean.std_error})
-    reference.check(f"{name}logrank", log_rank_columns(log_rank.log_rank(table)))
+        reference.assert_agrees(f"{name}rmst{a}", {"rmst": mean.estimate, "se": mean.std_error})
+    reference.assert_agrees(f"{name}logrank", log_rank_columns(log_rank.log_rank(table)))
     sites = [log_rank.log_rank(t) for t in by_site(case, endpoint, taken)]
-    reference.check(f"{name}logrank.strata_site", log_rank_columns(sum(sites[1:], start=sites[0])))
-    reference.check(f"{name}cox.robust_id", cox_columns(fit(table), robust=True))
+    reference.assert_agrees(
+        f"{name}logrank.strata_site", log_rank_columns(sum(sites[1:], start=sites[0]))
+    )
+    reference.assert_agrees(f"{name}cox.robust_id", cox_columns(fit(table), robust=True))
 
 
 @pytest.mark.parametrize("design", ["pooled_1to1", "site_1to1"])
@@ -247,7 +255,7 @@ def test_pairs_of_known_partners(case: str, endpoint: str, design: str) -> None:
     squares = residual_squares(table, cox.log_hr)
     variance = pair_robust_variance(cox.std_error**-2, squares, cells)
     wanted = reference.results[f"match.{design}.{endpoint}.cox.cluster_pair"]
-    agree(variance**0.5, wanted["value"]["robust_se"], wanted["tol"])
+    assert_agrees(variance**0.5, wanted["value"]["robust_se"], wanted["tol"])
 
 
 @pytest.mark.parametrize(("case", "endpoint"), ENDPOINTS)
@@ -270,10 +278,10 @@ def test_hospitals_apart(case: str, endpoint: str) -> None:
         "Q": found.spread.statistic,
         "p_Q": found.spread.p_value,
     }
-    agree(fixed, wanted["value"]["fixed"], wanted["tol"])
+    assert_agrees(fixed, wanted["value"]["fixed"], wanted["tol"])
     between = {"tau2": found.between_variance, "I2": 100 * found.inconsistency}
     by_r = wanted["value"]["DL"]
-    agree(between, {key: by_r[key] for key in between}, wanted["tol"])
+    assert_agrees(between, {key: by_r[key] for key in between}, wanted["tol"])
 
 
 @pytest.mark.parametrize(("case", "endpoint"), ENDPOINTS)
@@ -284,10 +292,10 @@ def test_two_controls_for_one(case: str, endpoint: str) -> None:
     table = pooled.table(endpoint, weight > 0, weight)
     for arm in (0, 1):
         found = landmark_columns(table.arm(arm), pooled.landmarks, robust=False)
-        reference.check(f"match.site_1to2.{endpoint}.landmark.arm{arm}", found)
+        reference.assert_agrees(f"match.site_1to2.{endpoint}.landmark.arm{arm}", found)
     wanted = reference.results[f"match.site_1to2.{endpoint}.cox.cluster_pair"]
     plain = ("coef", "se", "hr", "loglik_null", "loglik", "score", "n", "nevent")
-    agree(
+    assert_agrees(
         cox_columns(fit(table), robust=False),
         {key: wanted["value"][key] for key in plain},
         wanted["tol"],
@@ -305,13 +313,13 @@ def test_weighted_curves(case: str, endpoint: str, weighting: str) -> None:
     name = f"weighted.{endpoint}.{weighting}."
     for arm in (0, 1):
         sample, a = table.arm(arm), f".arm{arm}"
-        reference.check(f"{name}landmark{a}", landmark_columns(sample, pooled.landmarks))
-        reference.check(f"{name}median{a}", quantile_columns(sample, Limits.LOG))
+        reference.assert_agrees(f"{name}landmark{a}", landmark_columns(sample, pooled.landmarks))
+        reference.assert_agrees(f"{name}median{a}", quantile_columns(sample, Limits.LOG))
         mean = rmst.rmst(sample, pooled.tau)
         numbers = {"tau": mean.tau, "rmst": mean.estimate, "se_greenwood": mean.std_error}
-        reference.check(f"{name}rmst{a}", numbers)
+        reference.assert_agrees(f"{name}rmst{a}", numbers)
         if f"{name}km{a}" in reference.results:
-            reference.check(f"{name}km{a}", weighted_curve_columns(km.curve(sample)))
+            reference.assert_agrees(f"{name}km{a}", weighted_curve_columns(km.curve(sample)))
 
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
@@ -323,17 +331,19 @@ def test_weighted_arms(case: str, endpoint: str, weighting: str) -> None:
     name = f"weighted.{endpoint}.{weighting}."
     for ties in Ties:
         cox = fit(table, ties)
-        reference.check(f"{name}cox.{ties}", cox_columns(cox, robust=True))
+        reference.assert_agrees(f"{name}cox.{ties}", cox_columns(cox, robust=True))
         assert cox.interval() == cox.interval(robust=True)
         if f"{name}cox.{ties}.strata_site" in reference.results:
             stratified = fit_strata(by_site(case, endpoint, weight=weight), ties)
-            reference.check(f"{name}cox.{ties}.strata_site", cox_columns(stratified, robust=True))
+            reference.assert_agrees(
+                f"{name}cox.{ties}.strata_site", cox_columns(stratified, robust=True)
+            )
     if f"{name}logrank.xie_liu" in reference.results:
         test = log_rank.xie_liu(table)
         numbers = {
             "G": test.difference, "var": test.variance, "chisq": test.chi_square, "p": test.p_value,
         }  # fmt: skip
-        reference.check(f"{name}logrank.xie_liu", numbers)
+        reference.assert_agrees(f"{name}logrank.xie_liu", numbers)
 
 
 def weighted_curve_columns(curve: Curve) -> Numbers:
