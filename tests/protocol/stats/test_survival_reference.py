@@ -208,7 +208,8 @@ def test_proportional_hazards(case: str, endpoint: str, transform: Transform) ->
     table = rows(case).table(endpoint)
     found = zph(table, fit(table).log_hr, transform=transform)
     numbers = {"chisq": found.statistic, "df": found.df, "p": found.p_value}
-    Reference(case, f"surv_{endpoint}").check(f"surv.{endpoint}.zph.{transform}", numbers)
+    reference = Reference(case, f"surv_{endpoint}")
+    reference.assert_agrees(f"surv.{endpoint}.zph.{transform}", numbers)
 
 
 DESIGNS = ["pooled_1to1", "site_1to1", "pooled_1to1_nocaliper", "exact_1to1"]
