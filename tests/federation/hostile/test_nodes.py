@@ -1,23 +1,13 @@
 """A coordinator that lies to nodes that run, and a thief of their folders."""
 
 import shutil
-import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
 
 from protocol.governance.identity import identity_public
 from protocol.governance.roster import RosterError
@@ -56,28 +46,6 @@ def code(house: House, asked: Any) -> str:
 
 def releases(house: House) -> list[Any]:
     return house.query("SELECT ctx, trip, body FROM entries WHERE kind = 'release'")
-
-
-def test_every_recorded_message_in_every_later_state(place: Town) -> None:
-    """Requests of all hospitals, their answers sent back, and all of another run."""
-    other, run = drive(place, "other").go(), drive(place)
-    house = place.houses[S0]
-    foreign = [raw for site, raw in other.said if site == S0]
-    recorded = [*foreign, *(one for (s, _), a in other.said.items() for one in a if s == S1)]
-    known = {raw: house.handle(raw) for raw in foreign}
-    while not run.finished:
-        before = len(releases(house))
-        for raw in recorded:
-            answer = house.handle(raw)
-            # What was answered once is answered alike; what is no request is no message.
-            assert answer == known.get(raw, answer)
-            assert raw in known or code(house, raw) == "message"
-        assert len(releases(house)) == before
-        raw = run.raw
-        run.take(run.collect())
-        known[raw] = house.handle(raw)
-        recorded += [raw, *run.said[S1, raw]]
-    assert {len(answers) for answers in run.said.values()} == {1}
 
 
 def test_two_fresh_keys_of_one_hospital_open_nothing(place: Town) -> None:
@@ -227,96 +195,3 @@ def test_a_coordinator_whose_key_was_replaced_opens_nothing(place: Town) -> None
     assert isinstance(house.ask(opening.sign(seed("new office"))), KeyShare)
     assert code(house, place.opening("old").sign(old)) == "roster"
     assert code(house, place.opening("old").sign(seed("new office"))) in {"roster", "signature"}
-
-
-@dataclass
-class Liar:
-    """What a coordinator has at hand: what it sent, what it heard, and its own key."""
-
-    run: Drive
-    sent: list[bytes] = field(default_factory=list)
-
-
-class HostileCoordinator(RuleBasedStateMachine):
-    """Honest moves, restarts and lies in any order; a trip is answered once and for all."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
-        self.town = town(Path(self.folder.name))
-        self.liar = Liar(drive(self.town))
-        self.answers = dict[tuple[bytes, int], bytes]()
-
-    @property
-    def house(self) -> House:
-        return self.town.houses[S0]
-
-    @rule()
-    def go_on(self) -> None:
-        if not self.liar.run.finished:
-            self.liar.sent.append(self.liar.run.raw)
-            self.liar.run.go(1)
-
-    @rule()
-    def restart(self) -> None:
-        self.house.stop()
-
-    @rule(which=st.integers(0, 9))
-    def replay(self, which: int) -> None:
-        if self.liar.sent:
-            raw = self.liar.sent[which % len(self.liar.sent)]
-            assert {self.house.handle(raw)} == self.liar.run.said[S0, raw]
-
-    @rule(
-        changed=st.sampled_from(
-            [
-                {"trip": 1},
-                {"trip": 4},
-                {"chain": bytes(32)},
-                {"steps": ((1, "lock/1"),)},
-                {"steps": ((4, "residuals/1"),)},
-                {"transcript": bytes(32)},
-                {"ctx": bytes(32)},
-            ]
-        )
-    )
-    def ask_for_something_else(self, changed: dict[str, Any]) -> None:
-        asked = self.liar.run.request
-        if isinstance(asked, Advance) and any(
-            getattr(asked.trip, name) != value for name, value in changed.items()
-        ):
-            bent = Advance(asked.since, resigned(self.liar.run, asked.trip, **changed))
-            assert code(self.house, bent) in {"trip-order", "run", "equivocation"}
-
-    @rule()
-    def publish_a_false_sum(self) -> None:
-        asked = self.liar.run.request
-        if isinstance(asked, Advance) and isinstance(asked.since, ClosedTrip):
-            result = asked.since.result
-            false = replace(result.steps[0], total_digest=bytes(32))
-            bent = resigned(self.liar.run, result, steps=(false, *result.steps[1:]))
-            said = code(self.house, Advance(ClosedTrip(bent, asked.since.uploads), asked.trip))
-            assert said in {"sum-refused", "equivocation"}
-
-    @precondition(lambda self: self.liar.sent)
-    @rule(epoch=st.integers(1, 3))
-    def open_again_differently(self, epoch: int) -> None:
-        bent = replace(self.liar.run.opening, epoch=epoch).sign(seed("office"))
-        assert code(self.house, bent) == "equivocation"
-
-    @invariant()
-    def one_answer_a_trip(self) -> None:
-        if self.house.folder.ledger.exists():
-            for ctx, trip, body in releases(self.house):
-                assert self.answers.setdefault((ctx, trip), body) == body
-
-    def teardown(self) -> None:
-        self.town.close()
-        self.folder.cleanup()
-
-
-def test_whatever_is_sent_a_node_answers_a_trip_once() -> None:
-    run_state_machine_as_test(
-        HostileCoordinator,
-        settings=settings(max_examples=8, stateful_step_count=12, deadline=None, database=None),
-    )

@@ -12,6 +12,9 @@ import pytest
 
 TESTS = Path(__file__).parents[2]
 MINE = "federation/hostile/test_nodes.py"
+MOVES = "federation/hostile/test_moves.py"
+REPLAY = "federation/hostile/test_replay.py"
+ISOLATING = "federation/hostile/test_isolating.py"
 TABLE = "federation/test_hostile.py"
 NODE = "site_node/test_node.py"
 GATE = "site_node/test_gate.py"
@@ -113,7 +116,9 @@ ATTACKS: dict[str, tuple[str, ...]] = {
         "protocol/secagg/test_sealing.py::test_every_changed_bit_shows",
     ),
     "replay of recorded messages": (
-        f"{MINE}::test_every_recorded_message_in_every_later_state",
+        f"{REPLAY}::test_every_message_in_every_later_state",
+        f"{REPLAY}::test_every_message_in_every_later_trip",
+        f"{REPLAY}::test_two_messages_made_of_two_recorded_ones",
         f"{TABLE}::test_a_request_or_result_of_another_run",
         f"{TABLE}::test_another_runs_upload",
         "protocol/governance/test_login.py::test_a_recorded_login_opens_no_other",
@@ -193,7 +198,7 @@ ATTACKS: dict[str, tuple[str, ...]] = {
     ),
     "any order of honest and hostile moves": (
         "site_node/test_any_order.py::test_a_node_says_what_it_said_or_refuses_by_name",
-        f"{MINE}::test_whatever_is_sent_a_node_answers_a_trip_once",
+        f"{MOVES}::test_whatever_is_sent_a_node_answers_a_trip_once",
     ),
 }
 """From an attack to the tests that mount it, as `file::test` under `tests/`."""
