@@ -22,7 +22,7 @@ from protocol.governance.tls import (
     make_server_certificate,
 )
 from protocol.words import same_words
-from tests.protocol.governance.parties import CA, CA_KEY, FEDERATION, NOW, roster, seed
+from tests.protocol.governance.parties import CA, CA_KEY, FEDERATION, NOW, seed
 
 TEXT = FEDERATION.to_bytes()
 IDENTITY = (1).to_bytes(32, "little")
