@@ -17,6 +17,7 @@ from protocol.stats.logistic import (
     capped,
     diverging,
     largest,
+    leeway,
     newton_step,
     penalised,
 )
@@ -103,7 +104,7 @@ def newton(
     The information is taken at the last b asked at, where the step is below 1e-10 SD.
     """
     before: tuple[tuple[float, ...], LogisticSums] | None = None
-    halvings = 0
+    halvings, wider = 0, (1.0,) * model.size
     for trip in range(MAX_TRIPS):
         learnt = yield from ask(Score(model, b, penalty, trip))
         if learnt.refused:
@@ -116,13 +117,15 @@ def newton(
             b = _between(b, before[0])
             continue
         try:
-            step = newton_step(sums)
+            if trip == 0 and penalty == "none":
+                wider = leeway(sums.information)
+            step = newton_step(sums, wider)
         except linear.NotPositive as singular:
             return NoFit(_collinear(model, singular.column))
-        if largest(step) < CONVERGED:
+        if largest(step, wider) < CONVERGED:
             found = Solution(_moved(b, step), sums.information, trip + 1, penalty)
             return _scores(model, found, learnt)
-        runaway = diverging(b, sums) if penalty == "none" else None
+        runaway = diverging(b, sums, wider) if penalty == "none" else None
         if runaway is not None:
             return NoFit(_separated(model, runaway))
         before = b, sums
@@ -144,24 +147,27 @@ def firth(model: Model) -> Play[Scores | NoFit]:
     b = (0.0,) * model.size
     size = range(model.size)
     factor = tuple(tuple(1.0 if i == j else 0.0 for j in size) for i in size)
+    wider = (1.0,) * model.size
     before: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     for iteration in range(MAX_TRIPS):
         plain = yield from ask(Score(model, b, "firth", 2 * iteration))
         if plain.refused:
             return NoFit(_held_back(model, b))
         try:
+            if iteration == 0:
+                wider = leeway(plain.sums.information)
             inverse = _inverse(plain.sums)
         except linear.NotPositive as singular:
             return NoFit(_collinear(model, singular.column))
         learnt = yield from ask(Score(model, b, "firth", 2 * iteration + 1, inverse))
         plain_step = tuple(linear.solve(learnt.sums.information, learnt.sums.score))
-        if largest(plain_step) < CONVERGED:
+        if largest(plain_step, wider) < CONVERGED:
             trips = 2 * iteration + 2
             found = Solution(_moved(b, plain_step), learnt.sums.information, trips, "firth")
             return _scores(model, found, learnt)
         if before is not None:
             factor = _broyden(factor, before[0], _less(before[1], plain_step))
-        step = capped(tuple(linear.dot(row, plain_step) for row in factor))
+        step = capped(tuple(linear.dot(row, plain_step) for row in factor), wider)
         before = step, plain_step
         b = _moved(b, step)
     return NoFit("the fit does not settle within the trips allowed")
@@ -207,8 +213,8 @@ def _inverse(sums: LogisticSums) -> tuple[tuple[float, ...], ...]:
 
 def _collinear(model: Model, column: int) -> str:
     return (
-        f"the column {model.names[column]} is a combination of the columns before it; leave it "
-        "out or merge its levels"
+        f"the column {model.names[column]} is a combination of the columns before it, or nearly "
+        "so; leave it out or merge its levels"
     )
 
 

@@ -27,15 +27,16 @@ class NotPositive(FederationError):  # noqa: N818 - the field's word is "not pos
         super().__init__(f"column {column} (from 0) is a combination of the columns before it")
 
 
-def cholesky(matrix: Matrix) -> list[list[float]]:
+def cholesky(matrix: Matrix, tolerance: float = TOLERANCE) -> list[list[float]]:
     """Factor a symmetric positive definite matrix as L L', row by row.
 
-    Only the lower triangle is read.
+    Only the lower triangle is read. Of a matrix of information, pivot over diagonal is the share
+    of a column's information that the columns before it do not hold.
 
     Raises
     ------
     NotPositive
-        At the first column whose pivot is not above `TOLERANCE` times its diagonal.
+        At the first column whose pivot is not above `tolerance` times its diagonal.
 
     References
     ----------
@@ -48,7 +49,7 @@ def cholesky(matrix: Matrix) -> list[list[float]]:
             factor.append((row[j] - _dot(factor, lower[j], j)) / lower[j][j])
         pivot = row[i] - _dot(factor, factor, i)
         # Written so that NaN fails it too.
-        if not pivot > TOLERANCE * row[i]:
+        if not pivot > tolerance * row[i]:
             raise NotPositive(i)
         factor.append(math.sqrt(pivot))
         lower.append(factor)

@@ -23,6 +23,10 @@ MAX_TRIPS = 25
 MAX_HALVINGS = 10
 MAX_COEFFICIENT = 8.0
 MAX_CONDITION = 1e10
+OWN_SHARE = 1e-6
+"""A column with less of its information to itself leaves errors a thousand times as wide."""
+USUAL_INFLATION = 100.0
+"""Variances inflated by the other columns up to this (a correlation of 0.995) need no leeway."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,32 @@ def penalised(sums: LogisticSums, b: Sequence[float], ridge: float) -> LogisticS
     return LogisticSums(deviance, tuple(score), tuple(tuple(row) for row in information))
 
 
-def newton_step(sums: LogisticSums) -> tuple[float, ...]:
+def leeway(information: Sequence[Sequence[float]]) -> tuple[float, ...]:
+    """Say by which factor each coefficient's limits are widened; 1 for an ordinary column.
+
+    Columns that nearly repeat each other have large coefficients of opposite sign without any
+    separation. Their errors are wider by the root of the variance inflation, I_jj (I^-1)_jj, and
+    so are the limits, from `USUAL_INFLATION` on. Take it where the search starts: along a runaway
+    the information shrinks, and the inflation would grow with it.
+
+    Raises
+    ------
+    linear.NotPositive
+        If a column has less than `OWN_SHARE` of its information beside those before it.
+
+    References
+    ----------
+    Marquardt (1970), Technometrics 12, 591-612.
+    """
+    linear.cholesky(information, OWN_SHARE)
+    inverse = linear.inverse(information)
+    return tuple(
+        math.sqrt(max(1.0, information[j][j] * inverse[j][j] / USUAL_INFLATION))
+        for j in range(len(inverse))
+    )
+
+
+def newton_step(sums: LogisticSums, wider: Sequence[float] | None = None) -> tuple[float, ...]:
     """Solve I step = g and shorten the step, as a whole, to the cap.
 
     Raises
@@ -64,28 +93,33 @@ def newton_step(sums: LogisticSums) -> tuple[float, ...]:
     linear.NotPositive
         If a column is a combination of those before it.
     """
-    return capped(linear.solve(sums.information, sums.score))
+    return capped(linear.solve(sums.information, sums.score), wider)
 
 
-def capped(step: Sequence[float]) -> tuple[float, ...]:
-    """Shorten a step, as a whole, so that no coefficient moves by more than the cap."""
-    longest = largest(step)
+def capped(step: Sequence[float], wider: Sequence[float] | None = None) -> tuple[float, ...]:
+    """Shorten a step, as a whole, so that no coefficient moves by more than the cap.
+
+    `wider` is the `leeway` of the coefficients, if they have any.
+    """
+    longest = largest(step, wider)
     shrink = STEP_CAP / longest if longest > STEP_CAP else 1.0
     return tuple(shrink * move for move in step)
 
 
-def largest(values: Sequence[float]) -> float:
-    """Return the largest absolute value."""
+def largest(values: Sequence[float], wider: Sequence[float] | None = None) -> float:
+    """Return the largest absolute value, each over its leeway."""
     most = 0.0
-    for value in values:
-        most = max(most, abs(value))
+    for value, factor in zip(values, wider or (1.0,) * len(values), strict=True):
+        most = max(most, abs(value) / factor)
     return most
 
 
-def diverging(b: Sequence[float], sums: LogisticSums) -> int | None:
+def diverging(
+    b: Sequence[float], sums: LogisticSums, wider: Sequence[float] | None = None
+) -> int | None:
     """Name the coefficient that runs away (position in b), or None if all is well."""
-    for position, value in enumerate(b):
-        if abs(value) > MAX_COEFFICIENT:
+    for position, factor in enumerate(wider or (1.0,) * len(b)):
+        if abs(b[position]) > MAX_COEFFICIENT * factor:
             return position
     if linear.condition(sums.information) > MAX_CONDITION:
         return linear.weakest_column(sums.information)

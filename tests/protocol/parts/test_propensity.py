@@ -310,6 +310,32 @@ def test_collinear_columns_are_named(fallback: str) -> None:
     assert "the column sex is a combination of the columns before it" in found.reason
 
 
+def nearly_collinear(own: float) -> list[Cohort]:
+    """The marker is the age, but for noise of `own` of its spread."""
+    draw, sites = np.random.default_rng(11), []
+    for site in clinics():
+        noise = draw.normal(size=len(site.arm))
+        marker = np.exp((site.values["age"] - 60) / 40 + own * noise / 4)
+        sites.append(replace(site, values={**site.values, "marker": marker}))
+    return sites
+
+
+def test_columns_nearly_alike_are_fitted_and_not_called_separated() -> None:
+    """As glm fits them: with large coefficients of opposite sign, and errors as large."""
+    x, y = rows(small_plan(), nearly_collinear(0.002))
+    found = fitted(with_fallback("stop"), nearly_collinear(0.002))
+    assert found.fit.penalty == "none"
+    assert max(map(abs, found.b)) > 8
+    np.testing.assert_allclose(found.b, solve(standardised(x), y), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("fallback", ["stop", "firth"])
+def test_columns_too_nearly_alike_are_named(fallback: str) -> None:
+    found = fit(with_fallback(fallback), nearly_collinear(1e-5))
+    assert isinstance(found, NoFit)
+    assert "is a combination of the columns before it, or nearly so" in found.reason
+
+
 def test_collinear_columns_can_be_fitted_by_ridge() -> None:
     found = fitted(with_fallback("ridge"), collinear())
     assert found.fit.penalty == "ridge"
