@@ -1,39 +1,25 @@
-"""A whole consortium on this machine: a coordinator here, a process for every hospital.
+"""A whole consortium on this machine: a coordinator and a folder for every hospital.
 
-What crosses between them is what crosses between buildings: TLS, logins, signed rosters, masked
-sums, ledgers. Only the telephone is left out, as one program knows all keys.
+Founded and signed as between buildings, with real keys, rosters and settings. Only the telephone
+is left out, as one program knows all keys. `consortium_run` runs it.
 """
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from importlib.metadata import version
 from itertools import count
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Event, Thread
-from time import monotonic, sleep
 
 from coordinator.config import CoordinatorConfig, read_config
-from coordinator.control import Start, start_run
-from coordinator.members import keep_roster, kept_presence, kept_rosters
-from coordinator.proposals import keep_proposal, kept_decisions
-from coordinator.status import RunStatus, run_status
+from coordinator.members import keep_roster
 from coordinator.store import Store
 from protocol.errors import FederationError
-from protocol.governance.approval import State
 from protocol.governance.chain import signed_roster
 from protocol.governance.proposal import Proposal, propose
 from protocol.governance.roster import Member
 from protocol.ids import SiteId
 from protocol.plan.digest import canonical, plan_digest
 from protocol.plan.model import Plan
-from protocol.run import Played
-from protocol.secagg.transcript import RUN_ID_SIZE
 from riskset.centre import (
     PLAN_SIGNER,
     Founded,
@@ -42,19 +28,12 @@ from riskset.centre import (
     read_authority_seed,
 )
 from riskset.rosters import first_version
-from riskset.serving import serve_centre, utc_now
-from site_node.deciding import add_operator, approve
+from riskset.serving import utc_now
+from site_node.deciding import add_operator
 from site_node.folder import make_folder, write_private
-from site_node.setup import Identity, add_table, init, set_address
+from site_node.setup import Identity, add_table, init
 
 HOST = "localhost"
-START_SECONDS = 120.0
-RUN_SECONDS = 3600.0
-LOOK_SECONDS = 0.05
-
-Look = Callable[[RunStatus], None]
-Process = subprocess.Popen[bytes]
-Nodes = Mapping[SiteId, Process]
 
 
 class ConsortiumError(FederationError):
@@ -173,165 +152,3 @@ def _sign(
         keep_roster(store, signed, utc_now())
     signer = read_authority_seed(centre.config.with_name(PLAN_SIGNER))
     return propose(canonical(plan), (signed,), centre.federation, signer)
-
-
-def _approve(hospital: Hospital, proposal: Proposal) -> None:
-    """Decide as a hospital's operator would, about the software that its node runs."""
-    approve(hospital.config, proposal, hospital.operator, hospital.operator_key)
-
-
-@dataclass(frozen=True)
-class Running:
-    """A consortium whose nodes are all connected. `nodes` are their processes."""
-
-    consortium: Consortium
-    store: Store
-    nodes: Nodes
-    over: SimpleQueue[Played]
-
-    def conduct(self, look: Look) -> Played:
-        """Run the study once. `look` is told what the run does, again and again.
-
-        Raises
-        ------
-        ConsortiumError
-            If a node ends, or the run does not come to its end.
-        """
-        run_id = _start(self.store, self.consortium.plan)
-
-        def finished() -> bool:
-            return _finished(self.store, run_id, look)
-
-        _await(self.consortium, self.nodes, finished, RUN_SECONDS)
-        return self.over.get(timeout=START_SECONDS)
-
-
-@contextmanager
-def running(consortium: Consortium) -> Iterator[Running]:
-    """Start everything, and end everything, whatever happens on the way.
-
-    Raises
-    ------
-    ConsortiumError
-        If a node ends, or not all are connected in time.
-    """
-    over: SimpleQueue[Played] = SimpleQueue()
-    with ExitStack() as stack:
-        port = stack.enter_context(_centre(consortium.config, over.put))
-        nodes = stack.enter_context(_nodes(consortium.hospitals, port))
-        store = stack.enter_context(Store(consortium.config.store))
-        _await(consortium, nodes, lambda: len(_connected(store)) == len(nodes))
-        for hospital in consortium.hospitals:
-            _approve(hospital, consortium.proposal)
-        _await(consortium, nodes, _told(store, consortium))
-        yield Running(consortium, store, nodes, over)
-
-
-def _start(store: Store, plan: Plan) -> bytes:
-    rosters = kept_rosters(store, plan.study.id)
-    start = Start(os.urandom(RUN_ID_SIZE), plan, rosters)
-    return start_run(store, start, now=utc_now(), software=version("riskset")).run_id
-
-
-def _connected(store: Store) -> list[SiteId]:
-    return [site for site, there in kept_presence(store).items() if there.connected]
-
-
-def _told(store: Store, consortium: Consortium) -> Callable[[], bool]:
-    """Have the daemon ask how the plan stands; says whether all told that they approve."""
-    proposal = consortium.proposal
-    keep_proposal(store, proposal, consortium.plan.study.id, utc_now())
-
-    def met() -> bool:
-        kept = kept_decisions(store, proposal).values()
-        return [one.state for one in kept] == [State.APPROVED] * len(consortium.hospitals)
-
-    return met
-
-
-def _finished(store: Store, run_id: bytes, look: Look) -> bool:
-    status = run_status(store, run_id)
-    look(status)
-    if status.row.code:
-        raise ConsortiumError(f"the run is {status.row.state}: {status.row.reason}")
-    return status.row.published is not None
-
-
-def _await(
-    consortium: Consortium, nodes: Nodes, met: Callable[[], bool], seconds: float = START_SECONDS
-) -> None:
-    """Wait for something while all nodes live."""
-    until = monotonic() + seconds
-    while not met():
-        for hospital in consortium.hospitals:
-            site = hospital.own.site
-            if nodes[site].poll() is not None:
-                raise ConsortiumError(f"the node of {site} ended: {_last_words(hospital.log)}")
-        if monotonic() > until:
-            raise ConsortiumError("the consortium did not get on in time")
-        sleep(LOOK_SECONDS)
-
-
-def _last_words(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1] if lines else "without a word"
-
-
-@contextmanager
-def _centre(config: CoordinatorConfig, publish: Callable[[Played], None]) -> Iterator[int]:
-    """Run the coordinator's daemon beside us, until the block ends; gives its port."""
-    stopped, ports, faults = Event(), SimpleQueue[int | None](), list[BaseException]()
-
-    def serve() -> None:
-        try:
-            serve_centre(config, stopped, tell=lambda _: None, listening=ports.put, publish=publish)
-        except FederationError as error:
-            faults.append(error)
-        finally:
-            ports.put(None)
-
-    daemon = Thread(target=serve, name="riskset-centre")
-    try:
-        daemon.start()
-        port = ports.get()
-        if port is None:
-            raise ConsortiumError(f"the coordinator did not start: {faults[0] if faults else ''}")
-        yield port
-    finally:
-        stopped.set()
-        if daemon.ident is not None:  # an interrupt may come before the thread does
-            daemon.join()
-
-
-@contextmanager
-def _nodes(hospitals: Sequence[Hospital], port: int) -> Iterator[Nodes]:
-    """Run every hospital's node as a process of its own, until the block ends."""
-    nodes: dict[SiteId, Process] = {}
-    try:
-        for hospital in hospitals:
-            set_address(hospital.config, f"{HOST}:{port}")
-            nodes[hospital.own.site] = _started(hospital)
-        yield nodes
-    finally:
-        for process in nodes.values():
-            process.terminate()
-        for process in nodes.values():
-            _await_end(process)
-
-
-def _started(hospital: Hospital) -> Process:
-    command = [sys.executable, "-m", "site_node", "serve", "--config", str(hospital.config)]
-    # One thread of linear algebra each: hospitals here share the processors of one machine.
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    with hospital.log.open("wb") as log:
-        return subprocess.Popen(  # noqa: S603 - our own program, with a path of ours
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
-        )
-
-
-def _await_end(process: Process) -> None:
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

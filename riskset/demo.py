@@ -24,7 +24,8 @@ from protocol.results import Results
 from protocol.results.values.binary import BinaryResult
 from protocol.results.values.propensity import PopulationCard
 from protocol.results.values.survival import SurvivalResult
-from riskset.consortium import assemble, running
+from riskset.consortium import assemble
+from riskset.consortium_run import running
 from riskset.plans import read_builtin
 from riskset.progress import Progress
 from riskset.runs import (
@@ -44,6 +45,8 @@ SEED = b"riskset demo"
 """Fixed and public, so that the demo shows the same on every machine: nobody's data need it."""
 
 NOTICE = "The patients are synthetic: nobody in this cohort exists."
+REASON = "A demonstration on synthetic patients: the balance is in its report."
+"""For which outcomes are unlocked where its plan locks them; the journal keeps it."""
 FIVE_YEARS = 1825
 HONEST = (
     "Nobody in this cohort exists: it was drawn at random and calibrated to the published "
@@ -144,7 +147,7 @@ def _run(place: Path, plan: Plan, keep: Path | None, progress: Progress) -> Resu
         consortium = assemble(folder, place / PLAN, plan, extracts, SEED)
         progress.stage("Start the hospitals' nodes")
         with running(consortium) as all_of_them:
-            run = all_of_them.conduct(lambda status: _watch(progress, status))
+            run = all_of_them.conduct(lambda status: _watch(progress, status), REASON)
             progress.stage("Write results and report")
             # Before the daemon ends: the bundle is read from its journal.
             federation = consortium.config.federation.read_bytes()

@@ -29,6 +29,12 @@ FILES = (RESULTS, REPORT, BUNDLE, READER, *TABLES)
 """What a run writes, beside what a demo unpacks."""
 
 
+UNLOCKED = (
+    "A simulation shows them at once: nobody looked at the balance first or gave a reason. A run "
+    "between buildings waits for both: riskset run unlock RUN --reason TEXT."
+)
+
+
 class OutputError(FederationError):
     """The folder for results holds something that is not ours to replace."""
 
@@ -39,10 +45,14 @@ class OutputError(FederationError):
 
 @dataclass(frozen=True)
 class Simulated:
-    """A simulation that was run: its results and where they lie."""
+    """A simulation that was run: its results and where they lie.
+
+    `unlocked` says that the plan locks outcomes, which a simulation asks for all the same.
+    """
 
     results: Results
     out: Path
+    unlocked: bool = False
 
     def as_json(self) -> dict[str, Json]:
         """Say it for scripts."""
@@ -56,6 +66,7 @@ class Simulated:
             "profile": study.profile,
             "hospitals": list(study.hospitals),
             "patients": _pair(self.results),
+            "unlocked": self.unlocked,
             "left_out": [{"name": o.name, "reason": o.reason} for o in self.results.left_out],
             "files": files_json(self.out),
         }
@@ -69,6 +80,8 @@ class Simulated:
             f"SIMULATED · {study.title}",
             [f"Plan {study.plan_handle}; {hospitals}; {counts} patients"],
         )
+        if self.unlocked:
+            print_lines("Outcomes are locked in this plan", [UNLOCKED])
         if rows := _estimates(self.results):
             print_table(("Endpoint", "Population", "Hazard ratio (95 % CI)", "Log-rank P"), rows)
         show_files(self.out)
@@ -139,7 +152,7 @@ def run_simulation(
     with Progress(quiet=quiet) as progress, staged(out) as place:
         chosen = with_profile_open(plan) if opened else plan
         results = write_run(played(chosen, sites, mappings, seed, progress), place)
-    return Simulated(results, out)
+    return Simulated(results, out, unlocked=plan.study.outcomes_locked)
 
 
 def played(

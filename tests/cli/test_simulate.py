@@ -167,3 +167,14 @@ def test_an_unexpected_error_shows_no_values(
     assert "[internal]" in ended.err
     assert "61" not in ended.err
     assert not out.exists()
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_a_simulation_says_that_it_passes_a_lock(run: Run, tmp_path: Path, locked: bool) -> None:
+    sites, out, plan = write_extracts(tmp_path / "sites"), tmp_path / "out", tmp_path / "plan.toml"
+    told = f"[study]\noutcomes_locked = {str(locked).lower()}"
+    plan.write_text(SMALL.read_text(encoding="utf-8").replace("[study]", told), encoding="utf-8")
+    where = ("--sites", sites, "--out", out)
+    assert ("Outcomes are locked in this plan" in run("simulate", plan, *where).out) is locked
+    found = json.loads(run("simulate", plan, *where, "--format", "json").out)
+    assert found["unlocked"] is locked
