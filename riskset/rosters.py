@@ -88,9 +88,10 @@ class Register:
         last = verify_chain(chain, self.federation, now=now)[-1]
         if last.coordinator != self.coordinator:
             raise RosterError(
-                f"version {last.version} of the roster of {self.study} names a key that this "
-                "centre has no more",
-                f"`riskset roster sign {self.study}` signs the version that names the new one",
+                f"version {last.version} of the roster of {self.study} does not name the centre's "
+                "new key",
+                f"`riskset roster sign {self.study}` signs the version that does, then type "
+                "`riskset rotate`",
             )
         return last
 

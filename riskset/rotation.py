@@ -17,7 +17,7 @@ from coordinator.store import Store
 from protocol.errors import Exit, FederationError
 from protocol.governance.federation import party_words
 from protocol.governance.identity import identity_public
-from protocol.governance.roster import moment
+from protocol.governance.roster import Roster, moment
 from riskset.rosters import Register
 from riskset.serving import read_federation
 from site_node.folder import SEED_SIZE, write_private
@@ -103,17 +103,19 @@ def rotate(
     if not coming.exists():
         write_private(coming, random(SEED_SIZE))
     public = identity_public(read_seed(coming))
-    waiting = [
-        register_of(folder, settings, store, roster.study)
+    waiting = {
+        roster: register_of(folder, settings, store, roster.study)
         for roster in current
         if roster.coordinator != public
-    ]
-    for register in waiting:
-        roster = register.newest() or current[0]
-        register.renew(now, (moment(roster.expires) - now).days + 1)
+    }
+    for roster, register in waiting.items():
+        draft = register.draft()
+        # One that names the key stays: some of its signatures may be there.
+        if draft is None or Roster.from_bytes(draft.payload).coordinator != public:
+            register.renew(now, (moment(roster.expires) - now).days + 1)
     if not waiting:
         coming.replace(settings.key)
-    return Rotation(party_words(public), tuple(register.draft_file for register in waiting))
+    return Rotation(party_words(public), tuple(one.draft_file for one in waiting.values()))
 
 
 def _require_no_run(rows: Sequence[RunRow]) -> None:
