@@ -11,6 +11,7 @@ from protocol.stats.adjusted import (
     MAX_TRIPS,
     AdjustedFit,
     AdjustedTerms,
+    adjusted_leeway,
     adjusted_step,
 )
 from protocol.stats.logistic import largest
@@ -67,7 +68,8 @@ def _fit(
         learnt = yield from ask(question(adjustment, b, trip))
         trip += 1
         try:
-            step = adjusted_step(learnt.terms)
+            wider = adjusted_leeway(null or learnt.terms)
+            step = adjusted_step(learnt.terms, wider)
         except linear.NotPositive as singular:
             if null is not None or singular.column == 0:
                 return NotAdjusted("the columns do not tell the patients apart")
@@ -80,7 +82,7 @@ def _fit(
         if found is not None:
             return found
         b = tuple(old + move for old, move in zip(b, step, strict=True))
-        if largest(b) > MAX_COEFFICIENT:
+        if largest(b, wider) > MAX_COEFFICIENT:
             return NotAdjusted("a covariate tells who has the event and who has not")
     return NotAdjusted("the fit does not settle within the trips allowed")
 
@@ -91,9 +93,10 @@ def finished(
     """Finish a fit where no coefficient would move any more; None where one would."""
     try:
         step = adjusted_step(learnt.terms)
+        wider = adjusted_leeway(null)
     except linear.NotPositive:
         return None
-    if not largest(step) < CONVERGED:
+    if not largest(step, wider) < CONVERGED:
         return None
     return AdjustedFit(
         names=adjustment.names,

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from protocol.stats import linear
 from protocol.stats.distributions import chi_square_tail, normal_quantile, ratio
-from protocol.stats.logistic import LogisticSums, full_matrix, newton_step
+from protocol.stats.linear import TOLERANCE
+from protocol.stats.logistic import LogisticSums, full_matrix, leeway, newton_step
 from protocol.stats.partial_likelihood import Ties
 from protocol.stats.table import Reals, suffix_sums
 
@@ -111,7 +112,18 @@ def adjusted_terms(sums: RiskSums, ties: Ties | str = Ties.EFRON) -> AdjustedTer
     )
 
 
-def adjusted_step(terms: AdjustedTerms) -> tuple[float, ...]:
+def adjusted_leeway(null: AdjustedTerms) -> tuple[float, ...]:
+    """Widen the limits of covariates that are nearly alike: the arm's ratio is none the worse.
+
+    Raises
+    ------
+    linear.NotPositive
+        If a column adds nothing to those before it.
+    """
+    return leeway(null.information, TOLERANCE)
+
+
+def adjusted_step(terms: AdjustedTerms, wider: Sequence[float] | None = None) -> tuple[float, ...]:
     """Take one Newton step, shortened as a whole where it is long.
 
     Raises
@@ -119,7 +131,7 @@ def adjusted_step(terms: AdjustedTerms) -> tuple[float, ...]:
     linear.NotPositive
         If a column adds nothing to those before it.
     """
-    return newton_step(LogisticSums(0.0, terms.score, terms.information))
+    return newton_step(LogisticSums(0.0, terms.score, terms.information), wider)
 
 
 @dataclass(frozen=True)

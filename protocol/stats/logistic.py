@@ -60,7 +60,9 @@ def penalised(sums: LogisticSums, b: Sequence[float], ridge: float) -> LogisticS
     return LogisticSums(deviance, tuple(score), tuple(tuple(row) for row in information))
 
 
-def leeway(information: Sequence[Sequence[float]]) -> tuple[float, ...]:
+def leeway(
+    information: Sequence[Sequence[float]], own_share: float = OWN_SHARE
+) -> tuple[float, ...]:
     """Say by which factor each coefficient's limits are widened; 1 for an ordinary column.
 
     Columns that nearly repeat each other have large coefficients of opposite sign without any
@@ -71,13 +73,13 @@ def leeway(information: Sequence[Sequence[float]]) -> tuple[float, ...]:
     Raises
     ------
     linear.NotPositive
-        If a column has less than `OWN_SHARE` of its information beside those before it.
+        If a column has no more than `own_share` of its information beside those before it.
 
     References
     ----------
     Marquardt (1970), Technometrics 12, 591-612.
     """
-    linear.cholesky(information, OWN_SHARE)
+    linear.cholesky(information, own_share)
     inverse = linear.inverse(information)
     return tuple(
         math.sqrt(max(1.0, information[j][j] * inverse[j][j] / USUAL_INFLATION))

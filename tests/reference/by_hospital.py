@@ -1,5 +1,6 @@
 """Results of the group `surv_EP` in which hospitals, or covariates, enter by themselves."""
 
+import math
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -13,11 +14,12 @@ from protocol.plan.columns import model_columns
 from protocol.plan.model import Plan
 from protocol.run import Played
 from protocol.stats import partial_likelihood
-from protocol.stats.adjusted import AdjustedFit
+from protocol.stats.adjusted import AdjustedFit, adjusted_leeway
 from protocol.stats.cox import Cox, NotEstimable, Solution, Ties, fit, score_residuals
 from protocol.stats.distributions import ratio
 from protocol.stats.exact_ties import fit_exact
 from protocol.stats.heterogeneity import RandomEffects
+from protocol.stats.logistic import OWN_SHARE, USUAL_INFLATION, largest
 from protocol.stats.table import RiskTable
 from protocol.steps.adjusted import Adjustment
 from protocol.steps.by_hospital import StratifiedFamily
@@ -119,12 +121,17 @@ def _adjusted(
     for ties in Ties:
         asked = Adjustment(model, step.endpoint, ties, tuple(range(model.size)))
         pooled = bench.play(adjusted_pooled(asked, cells))
-        if not isinstance(pooled, NotAdjusted):
+        if not isinstance(pooled, NotAdjusted) and _told_apart(pooled):
             yield f"{name}cox_multi.{ties}", _adjusted_numbers(terms, model.plan, pooled)
         apart = bench.play(adjusted_by_hospital(asked, 1))
-        if not isinstance(apart, NotAdjusted):
+        if not isinstance(apart, NotAdjusted) and _told_apart(apart):
             numbers = _adjusted_numbers(terms, model.plan, apart)
             yield f"{name}cox_multi.{ties}.strata_site", numbers
+
+
+def _told_apart(found: AdjustedFit) -> bool:
+    """Say whether columns differ enough for eight digits of their errors to mean anything."""
+    return largest(adjusted_leeway(found.null)) <= 1 / math.sqrt(OWN_SHARE * USUAL_INFLATION)
 
 
 def _adjusted_numbers(terms: Terms, plan: Plan, found: AdjustedFit) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from protocol.stats.adjusted import (
     AdjustedFit,
     AdjustedTerms,
     RiskSums,
+    adjusted_leeway,
     adjusted_step,
     adjusted_terms,
     risk_sums,
@@ -131,6 +132,20 @@ def test_lifelines_finds_the_same(strata: bool) -> None:
         float(np.array(found.null.score) @ np.linalg.solve(found.null.information,
                                                             found.null.score))
     )  # fmt: skip
+
+
+def test_columns_nearly_alike_are_no_separation() -> None:
+    """Their limits widen by how much the one repeats the other, the arm's do not."""
+    x, cell, event = patients(7, n=200)
+    x[:, 2] = x[:, 1] + 1e-3 * x[:, 2]
+    null = adjusted_terms(risk_sums(x, cell, event, (0.0, 0.0, 0.0), 12))
+    wider = adjusted_leeway(null)
+    assert wider[0] == 1.0
+    inflation = np.diag(null.information) * np.diag(np.linalg.inv(null.information))
+    assert wider[1:] == pytest.approx(np.sqrt(inflation[1:] / 100), rel=1e-4)
+    assert min(wider[1:]) > 50
+    # A step of this size would be shortened to 2 without it, and the search not settle.
+    assert max(map(abs, adjusted_step(null, wider))) > max(map(abs, adjusted_step(null)))
 
 
 def test_a_column_constant_in_every_risk_set_adds_nothing() -> None:
