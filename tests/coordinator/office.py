@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
 
+import numpy as np
+import pytest
+
 from coordinator.asking import Patience
 from coordinator.carriers import Carrier
 from coordinator.carriers.embedded import Embedded
@@ -15,7 +18,7 @@ from coordinator.points import At, Point, pass_by
 from coordinator.run import Conductor
 from coordinator.store import Store
 from protocol.canonical import digest
-from protocol.ids import SiteId
+from protocol.ids import SiteId, site_id
 from protocol.plan.model import Plan
 from protocol.run import Played
 from tests.coordinator.hospitals import (
@@ -27,6 +30,7 @@ from tests.coordinator.hospitals import (
     signed_roster,
 )
 
+S0, S1 = site_id("s0"), site_id("s1")
 Replies = list[tuple[SiteId, bytes]]
 Break = Callable[[Replies], Replies]
 """Does something to the replies of one exchange."""
@@ -98,6 +102,11 @@ class Desk:
         carrier = Broken(self.carrier, deque(breaks)) if breaks else self.carrier
         return self.conductor(carrier, at).conduct(run_id, stopped)
 
+    def die(self, run_id: bytes, point: Point, visit: int = 1) -> None:
+        """Conduct a run until the process ends at a point, when it comes there the nth time."""
+        with pytest.raises(Killed):
+            self.conduct(run_id, at=killed_at(point, visit))
+
     def told(self, run_id: bytes, kind: str) -> list[Event]:
         """Read a run's events of one kind."""
         return [event for _, event in Journal(self.store, run_id).events() if event.kind == kind]
@@ -117,3 +126,21 @@ def killed_at(point: Point, visit: int = 1) -> At:
             raise Killed
 
     return at
+
+
+def assert_equal(one: Played, other: Played) -> None:
+    """Bit for bit the same totals of the same questions."""
+    assert len(one.record.answers) == len(other.record.answers) >= 5
+    for mine, theirs in zip(one.record.answers, other.record.answers, strict=True):
+        assert (mine.step.name, mine.step.key()) == (theirs.step.name, theirs.step.key())
+        assert mine.opened is not None
+        assert theirs.opened is not None
+        assert mine.opened.patients == theirs.opened.patients
+        for name, total in theirs.opened.sums.items():
+            np.testing.assert_array_equal(mine.opened.sums[name], total, err_msg=name)
+
+
+def assert_one_upload_a_step(sites: Mapping[SiteId, FakeHospital]) -> None:
+    """I1: whatever happened, a hospital sent one vector for a step."""
+    for hospital in sites.values():
+        assert {len(sent) for sent in hospital.uploads.values()} == {1}

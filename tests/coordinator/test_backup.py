@@ -12,7 +12,7 @@ from coordinator.points import Point
 from coordinator.store import Store
 from coordinator.tables import SCHEMA_VERSION
 from tests.coordinator.hospitals import brief_plan
-from tests.coordinator.office import Desk, Killed, killed_at
+from tests.coordinator.office import Desk
 from tests.postgres import new_database
 
 
@@ -20,8 +20,7 @@ def half_way(store: Store, profile: str = "exact") -> tuple[Desk, bytes]:
     """Conduct a run into its third trip."""
     desk = Desk(store)
     run = desk.start(brief_plan(profile))
-    with pytest.raises(Killed):
-        desk.conduct(run, at=killed_at(Point.TRIP_WRITTEN, 3))
+    desk.die(run, Point.TRIP_WRITTEN, 3)
     return desk, run
 
 

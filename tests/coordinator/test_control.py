@@ -20,7 +20,7 @@ from protocol.ids import site_id
 from protocol.requests import OpenRun
 from protocol.wire.codec import decode_request
 from tests.coordinator.hospitals import NOON, brief_plan, hospitals, signed_roster
-from tests.coordinator.office import Desk, Killed, killed_at
+from tests.coordinator.office import Desk
 
 S1 = site_id("s1")
 
@@ -141,8 +141,7 @@ def test_a_run_is_found_by_the_beginning_of_its_id(sqlite: Store) -> None:
 def test_a_status_names_whom_a_run_waits_for_and_since_when(store: Store) -> None:
     desk = Desk(store)
     run, here = desk.start(), dict(desk.sites)
-    with pytest.raises(Killed):
-        desk.conduct(run, at=killed_at(Point.TRIP_WRITTEN, 2))
+    desk.die(run, Point.TRIP_WRITTEN, 2)
     set_presence(store, Presence(S1, False, NOON, "192.0.2.7", "1.0"))
     del here[S1]
     stop = iter([False] * 20)
