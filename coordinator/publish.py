@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from coordinator.bundle.approvals import approval_files
+from coordinator.bundle.approvals import approval_files, conditions
 from coordinator.bundle.names import BUNDLE
 from coordinator.bundle.write import NOTHING_BESIDE, Beside, write_bundle
 from coordinator.proposals import kept_approvals
@@ -75,7 +75,7 @@ def write_run(played: Played, place: Path, beside: Beside = NOTHING_BESIDE) -> R
     from coordinator.report.edition import write_edition  # noqa: PLC0415 - draws figures
     from coordinator.report.page import REPORT, write_report  # noqa: PLC0415
 
-    found = results(played)
+    found = results(played, conditions(beside.approvals))
     write_into(found, place)
     write_report(found, place / REPORT, beside.notice)
     if played.proof is not None:

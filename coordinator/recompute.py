@@ -16,7 +16,7 @@ from typing import Any
 from coordinator.bundle import names
 from coordinator.bundle.plain import BundleError, parsed
 from coordinator.bundle.reader import Bundle, readers_form
-from coordinator.bundle.replay import replayed
+from coordinator.bundle.replay import results_of
 from coordinator.bundle.software import software
 from coordinator.checks import of_member
 from coordinator.report.edition import (
@@ -28,7 +28,6 @@ from coordinator.report.edition import (
 from coordinator.report.page import REPORT, report_html
 from coordinator.results import results_texts, staged, write_texts
 from protocol.canonical import Json
-from protocol.results import results
 from protocol.results.publication import publish
 
 TOLERANCE = 1e-9
@@ -115,9 +114,8 @@ def recompute(bundle: Bundle) -> Recomputed:
     """
     if bundle.for_readers:
         return _laid_out(bundle)
-    played, notice = replayed(bundle), bundle.manifest.notice
-    found = results(played)
-    texts = {**results_texts(found), REPORT: report_html(found, notice)}
+    found = results_of(bundle)
+    texts = {**results_texts(found), REPORT: report_html(found, bundle.manifest.notice)}
     compared = list(_compared(bundle, texts))
     if names.READER in bundle.sizes:
         with readers_form(bundle) as inner:

@@ -11,11 +11,11 @@ from coordinator.bundle import names
 from coordinator.bundle.names import BUNDLE
 from coordinator.bundle.plain import BundleError
 from coordinator.bundle.reader import Bundle, open_bundle, readers_form
-from coordinator.bundle.replay import replayed
+from coordinator.bundle.replay import results_of
 from coordinator.report.edition import read_cells, read_published, write_edition
 from coordinator.report.page import REPORT, write_report
 from coordinator.results import read_results, staged, write_into
-from protocol.results import Results, results
+from protocol.results import Results
 from protocol.results.publication import Floors, floors, publish
 from protocol.results.publication.rules import EditionError
 from riskset.runs import OutputError, check_out
@@ -82,7 +82,7 @@ def take_out(bundle: Bundle, out: Path, earlier: Path | None) -> tuple[str, ...]
             "publish an edition: riskset report BUNDLE --out FOLDER",
         )
     if earlier is not None:
-        _require_apart(results(replayed(bundle)), earlier)
+        _require_apart(results_of(bundle), earlier)
     with readers_form(bundle) as inner:
         _, statement = read_published(inner.body(names.PUBLICATION), names.PUBLICATION)
     out.write_bytes(bundle.body(names.READER))
@@ -110,4 +110,4 @@ def _read(source: Path) -> tuple[Results, str]:
                 f"{path}: is of the readers' form, which has no sums",
                 "its edition is in it: riskset recompute FILE --out FOLDER writes it",
             )
-        return results(replayed(bundle)), bundle.manifest.notice
+        return results_of(bundle), bundle.manifest.notice

@@ -4,11 +4,12 @@ Each is a hospital's signed answer, with its operators' own decisions spelled ou
 them. Whose key a decision is signed with, only the hospital can say: rosters name no operators.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import cast
 
 from coordinator.bundle.plain import BundleError, parsed, plain
 from protocol.canonical import Json, canonical_json
+from protocol.disclosure_site import Tighter
 from protocol.governance.approval import NO_CONDITIONS, Decision, State, Verdict
 from protocol.ids import SiteId, site_id
 from protocol.requests import Decided
@@ -70,6 +71,27 @@ def sentence(said: Decided) -> str:
     words = [_word(one) for one in map(Decision.from_bytes, said.decisions)]
     waits = [str(said.state)] if said.state == State.PENDING or not words else []
     return "; ".join([*waits, *words])
+
+
+def conditions(files: Mapping[str, bytes]) -> Tighter:
+    """Join the conditions of all approvals among members of a bundle: the strictest of each.
+
+    Raises
+    ------
+    BundleError
+        If an answer is none.
+    """
+    found = [
+        one.conditions
+        for name, raw in files.items()
+        if name.startswith(FOLDER)
+        for one in _read(raw, name)[1]
+        if one.verdict is Verdict.APPROVE
+    ]
+    return Tighter(
+        min_sites=max((one.min_sites for one in found), default=0) or None,
+        site_patients=max((one.site_patients for one in found), default=0) or None,
+    )
 
 
 def _word(one: Decision) -> str:

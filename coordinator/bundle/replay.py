@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from coordinator.bundle import names
+from coordinator.bundle import approvals, names
 from coordinator.bundle.plain import BundleError
 from coordinator.bundle.reader import Bundle
 from coordinator.resume import run_of
@@ -14,6 +14,7 @@ from protocol.party import Known, begin
 from protocol.plan.read import read_canonical
 from protocol.play import Finished
 from protocol.question import Record
+from protocol.results import Results, results
 from protocol.run import Asked, Played
 from protocol.secagg.block import Total
 from protocol.secagg.messages import Block, Result, Run, View
@@ -85,6 +86,18 @@ def replayed(bundle: Bundle) -> Played:
         chain=known.chain,
         simulated=run.roster.simulated,
     )
+
+
+def results_of(bundle: Bundle) -> Results:
+    """Work results out again from the plan, the sums, and the conditions of approvals.
+
+    Raises
+    ------
+    FederationError
+        If the sums are not those of this plan's questions, or an answer is none.
+    """
+    said = {name: bundle.body(name) for name in bundle.under(approvals.FOLDER)}
+    return results(replayed(bundle), approvals.conditions(said))
 
 
 def results_member(bundle: Bundle) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from protocol import PROGRAM_VERSION
+from protocol.disclosure_site import Tighter
 from protocol.plan.digest import plan_digest
 from protocol.plan.model import Plan
 from protocol.plan.words import handle
@@ -22,6 +23,7 @@ from protocol.results.quartiles import exact_quartiles
 from protocol.results.sensitivity import adjusted, agreement, odds_by_hospital
 from protocol.results.strata import stratification
 from protocol.results.survival import survival_result
+from protocol.results.thresholds import NO_CONDITIONS, thresholds
 from protocol.results.time_grids import time_grids
 from protocol.results.values.estimates import Pair
 from protocol.results.values.patients import BalanceRow, Exclusion, Flow, Missing, TableOne
@@ -33,8 +35,12 @@ from protocol.steps.flow import FlowOfPatients
 T = TypeVar("T")
 
 
-def results(played: Played) -> Results:
-    """Work out everything that a study's sums say."""
+def results(played: Played, conditions: Tighter = NO_CONDITIONS) -> Results:
+    """Work out everything that a study's sums say.
+
+    `conditions` are the strictest of those under which hospitals approved the plan; they change
+    no number, and are told beside the thresholds of plan and profile.
+    """
     plan, record, findings = played.plan, played.record, played.findings
     names = [population.name for population in findings.populations]
     keys = [(name, level) for name in names for level in ("", *map(str, findings.subgroups[name]))]
@@ -65,6 +71,7 @@ def results(played: Played) -> Results:
         time_grids=tuple(time_grids(played)),
         levels=tuple(level_comparisons(played)),
         doubly_robust=tuple(doubly_robust(played)),
+        thresholds=thresholds(plan, conditions),
     )
 
 

@@ -27,6 +27,7 @@ from protocol.results.values.strata import (
     ScoreStratification,
 )
 from protocol.results.values.survival import AdjustedResult, SurvivalResult
+from protocol.results.values.thresholds import Threshold
 
 SCHEMA = "riskset-results/1"
 
@@ -95,3 +96,4 @@ class Results:
     pairs: tuple[PairsResult, ...] = ()
     lotteries: tuple[LotteryResult, ...] = ()
     interactions: tuple[Interaction, ...] = ()
+    thresholds: tuple[Threshold, ...] = ()

@@ -7,6 +7,7 @@ from coordinator.report.choice import level_label, population_label
 from coordinator.report.wording import count, list_of
 from protocol.plan.profiles import PROFILES
 from protocol.results.model import Leaving, Results
+from protocol.results.values.thresholds import Threshold
 
 OPEN = (
     "Profile “open”: there are no disclosure rules. It runs only where all rows are on one "
@@ -47,6 +48,8 @@ def privacy_section(results: Results, edition: tuple[str, ...] = ()) -> Section:
     `edition` are the sentences of a published edition; none is the consortium's.
     """
     blocks: list[Block] = [Text(tuple(_statement(results, edition)))]
+    if results.thresholds:
+        blocks.append(_thresholds(results.thresholds))
     if results.leaving:
         blocks.append(_leaving(results))
     return Section("privacy", "What left each hospital", tuple(blocks))
@@ -103,6 +106,27 @@ def _before_publication(profile: str) -> str:
     if profile not in PROFILES:
         return "The profile asks for nothing before publication."
     return f"Whoever publishes from it has to see to it that {PROFILES[profile].published}."
+
+
+def _thresholds(found: Iterable[Threshold]) -> Table:
+    """Say which thresholds were in force, and who bound in each."""
+    rows = tuple(
+        Row((one.what[:1].upper() + one.what[1:], one.value, _BY[one.by])) for one in found
+    )
+    return Table(
+        "Thresholds in force, and who bound",
+        ("Threshold", "Value", "Bound by"),
+        rows,
+        notes=(
+            "The strictest of plan, profile and hospitals binds. A hospital's condition is one of "
+            "its signed approval, and holds for what it takes part in; settings that a hospital "
+            "keeps to itself can be stricter still, and only it knows them.",
+        ),
+        words=(0, 1, 2),
+    )
+
+
+_BY = {"plan": "the plan", "profile": "the profile", "hospital": "a hospital's condition"}
 
 
 def _leaving(results: Results) -> Table:

@@ -102,4 +102,5 @@ def _reduced(by: Judge, found: Results) -> Results:
         time_grids=tuple(further.time_grids(by, found)),
         levels=tuple(further.levels(by, found)),
         doubly_robust=tuple(further.doubly_robust(by, one) for one in found.doubly_robust),
+        thresholds=found.thresholds,
     )

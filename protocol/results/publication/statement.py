@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from protocol.results.model import Results
 from protocol.results.publication.cells import Hidden
-from protocol.results.publication.rules import Floors
+from protocol.results.publication.rules import Floors, floors
 
 FEW_EVENTS = 10
 """Events for each parameter below which a model is warned of: Peduzzi et al. (1995)."""
@@ -33,12 +33,12 @@ has them."""
 
 
 def statement(
-    results: Results, floors: Floors, hidden: Hidden, *, compared: bool
+    results: Results, bound: Floors, hidden: Hidden, *, compared: bool
 ) -> tuple[str, ...]:
     """Write the statement, a sentence each."""
     return (
         *_left(results),
-        *_rules(results, floors, compared=compared),
+        *_rules(results, bound, compared=compared),
         *_hidden(hidden),
         *_unpublished(results),
         *_warnings(results),
@@ -60,12 +60,13 @@ def _rules(results: Results, bound: Floors, *, compared: bool) -> Iterator[str]:
         yield f"Profile “{results.study.profile}” has no floors: nothing had to be hidden."
     else:
         yield (
-            f"By profile “{results.study.profile}” counts of 1 to {bound.count - 1} patients are "
+            f"{_by(results, 'count', bound.count)} counts of 1 to {bound.count - 1} patients are "
             "told in words, and so are counts that would give them away by subtraction; estimates "
             "that rest on them are not shown. Zeros are shown."
         )
         yield (
-            f"Curves end where fewer than {bound.at_risk} are at risk in an arm, every step is of "
+            f"{_by(results, 'at_risk', bound.at_risk)} curves end where fewer than {bound.at_risk} "
+            "are at risk in an arm, every step is of "
             "several events and is drawn when the last of them has happened, and numbers at risk "
             "are those at the beginning of a step. Landmarks are the plan's own and exact."
         )
@@ -79,6 +80,15 @@ def _rules(results: Results, bound: Floors, *, compared: bool) -> Iterator[str]:
     )
     if compared:
         yield "Counts that differ by a few patients from an earlier edition are not shown."
+
+
+def _by(results: Results, row: str, value: int) -> str:
+    """Name who bound: the profile, or whoever publishes and asked for more."""
+    profile = f"profile “{results.study.profile}”"
+    own = getattr(floors(results.study.profile), row)
+    if value == own:
+        return f"By {profile}"
+    return f"By the wish of who publishes, which is stricter than the {own} of {profile},"
 
 
 def _hidden(hidden: Hidden) -> Iterator[str]:

@@ -13,8 +13,13 @@ from coordinator.bundle.write import write_bundle
 from coordinator.report.edition import write_edition
 from coordinator.results import write_into
 from protocol.canonical import canonical_json, digest
+from protocol.governance.approval import Conditions, Decision, Subject
+from protocol.governance.approval import Verdict as Said
 from protocol.governance.identity import sign
+from protocol.ids import SiteId
+from protocol.plan.digest import plan_digest
 from protocol.plan.read import read_plan
+from protocol.requests import Decided
 from protocol.results import results
 from protocol.run import Played
 from riskset.simulate import play_study, read_hospitals
@@ -107,3 +112,23 @@ def flipped(body: bytes, at: int) -> bytes:
 def opened(path: Path, members: Mapping[str, bytes]) -> Iterator[Bundle]:
     with open_bundle(zipped(path, members)) as bundle:
         yield bundle
+
+
+RUNS = Conditions(runs=3)
+
+
+def decision(played: Played, verdict: Said = Said.APPROVE, terms: Conditions = RUNS) -> Decision:
+    """Decide on the plan of a run, as an operator at the first hospital would."""
+    plan, site = plan_digest(played.plan), SiteId(played.sites[0])
+    subject = Subject(bytes(32), plan, played.roster_digest, bytes(32))
+    time = "2026-03-31T09:00:00Z"
+    made = Decision(verdict, site, subject, terms, "Seen.\x1b[2J", "An operator", b"", time)
+    return made.sign(bytes(32))
+
+
+def answer(*decisions: Decision, state: str = "approved") -> Decided:
+    """Say how the plan stands, as the hospital of the decisions would."""
+    first = decisions[0]
+    about, words = first.subject, tuple(one.to_bytes() for one in decisions)
+    made = Decided(first.site, about.plan, about.roster, about.software, state, words)
+    return made.sign(identity_seed(first.site))

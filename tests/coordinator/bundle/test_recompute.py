@@ -6,15 +6,26 @@ from pathlib import Path
 import pytest
 
 from coordinator.bundle import names
+from coordinator.bundle.approvals import approval_files
 from coordinator.bundle.reader import open_bundle
+from coordinator.bundle.write import Beside
 from coordinator.compare import compare
 from coordinator.publish import write_run
 from coordinator.recompute import Recomputed, leaves, recompute, same
 from coordinator.results import results_text
 from protocol.errors import FederationError
+from protocol.governance.approval import Conditions
 from protocol.results import results
 from protocol.run import Played
-from tests.coordinator.bundle.made import Members, flipped, listed, members_of, opened
+from tests.coordinator.bundle.made import (
+    Members,
+    answer,
+    decision,
+    flipped,
+    listed,
+    members_of,
+    opened,
+)
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +137,26 @@ def test_two_bundles_side_by_side(whole: Path, tmp_path: Path) -> None:
     assert found.identical == len(found.sides) - 1
     assert found.overlap.holds == found.overlap.of - 1
     assert found.within.holds == alone.within.holds - 1
+
+
+def test_a_condition_of_an_approval_is_told_and_names_nobody(
+    played: Played, tmp_path: Path
+) -> None:
+    """It is in the report and the numbers' file of both forms, and recompute finds it again."""
+    first = played.sites[0]
+    said = answer(decision(played, terms=Conditions(site_patients=11)))
+    write_run(played, tmp_path, Beside(approvals=approval_files([said])))
+    with open_bundle(tmp_path / names.BUNDLE) as bundle:
+        assert recompute(bundle).holds
+    data = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    rows = {one["rule"]: (one["value"], one["by"]) for one in data["thresholds"]}
+    assert rows["site_patients"] == ("11", "hospital")
+    assert rows["published_floor"] == ("5", "profile")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    outside = members_of(tmp_path / names.READER)[names.REPORT].decode()
+    for text in (page, outside):
+        (row,) = [
+            one for one in text.split("<tr") if "Patients of a hospital that takes part" in one
+        ]
+        assert "a hospital&#39;s condition" in row
+        assert first not in row

@@ -12,16 +12,17 @@ from coordinator.bundle.write import Beside, write_bundle
 from coordinator.checks import Verdict
 from coordinator.verify import verify
 from protocol.canonical import canonical_json
-from protocol.governance.approval import Conditions, Decision, Subject
+from protocol.governance.approval import Decision
 from protocol.governance.approval import Verdict as Said
 from protocol.ids import SiteId
-from protocol.plan.digest import plan_digest
 from protocol.requests import Decided
 from protocol.run import Played, play
 from tests.coordinator.bundle.made import (
     Members,
+    answer,
     bundle_of,
     ctx_of,
+    decision,
     flipped,
     identity_seed,
     listed,
@@ -151,22 +152,6 @@ def test_withheld_totals_are_checked_under_their_salts(tmp_path: Path) -> None:
     assert verdict_of(tmp_path, whole).holds
     without = {name: body for name, body in whole.items() if name != salted[0]}
     assert salted[0] in fault_of(tmp_path, without)
-
-
-def decision(played: Played, verdict: Said = Said.APPROVE) -> Decision:
-    plan, site = plan_digest(played.plan), SiteId(played.sites[0])
-    subject = Subject(bytes(32), plan, played.roster_digest, bytes(32))
-    time, terms = "2026-03-31T09:00:00Z", Conditions(runs=3)
-    made = Decision(verdict, site, subject, terms, "Seen.\x1b[2J", "An operator", b"", time)
-    return made.sign(bytes(32))
-
-
-def answer(*decisions: Decision, state: str = "approved") -> Decided:
-    """Say how the plan stands, as the hospital of the decisions would."""
-    first = decisions[0]
-    about, words = first.subject, tuple(one.to_bytes() for one in decisions)
-    made = Decided(first.site, about.plan, about.roster, about.software, state, words)
-    return made.sign(identity_seed(first.site))
 
 
 def test_answers_of_hospitals(tmp_path: Path, played: Played, path: Path) -> None:
