@@ -30,7 +30,7 @@ from protocol.requests import (
     request_digest,
 )
 from protocol.wire import codec
-from protocol.wire.codec import MessageError
+from protocol.wire.encoding import MessageError
 from site_node.approvals import Desk, House, PausedError
 from site_node.config import SiteConfig
 from site_node.data.snapshot import Snapshot

@@ -14,7 +14,7 @@ from protocol.governance.invitation import Denial as NotInvited
 from protocol.governance.login import Login, LoginError
 from protocol.ids import SiteId, site_id
 from protocol.wire import federation_pb2 as pb
-from protocol.wire.codec import MessageError
+from protocol.wire.encoding import MessageError
 from protocol.wire.service import NONCE_BYTES, SMALL_BYTES, WIRE, Denial
 
 Ask = Callable[[SiteId], Awaitable[bytes | None]]

@@ -21,7 +21,8 @@ from protocol.governance.joining import Handshake
 from protocol.governance.signed import SignedRoster
 from protocol.ids import SiteId, site_id
 from protocol.wire import federation_pb2 as pb
-from protocol.wire.codec import MessageError, roster_messages
+from protocol.wire.encoding import MessageError
+from protocol.wire.rosters import write_rosters
 from protocol.wire.service import NONCE_BYTES, SMALL_BYTES, Denial
 
 
@@ -90,7 +91,7 @@ class Reception:
         asked = (seen.invitation, seen.site, seen.name, seen.identity, stream.peer)
         await self.ask(self.joining.joined, Joined(*asked))
         shown = await self.ask(self.joining.succession)
-        receipt = pb.JoinReceipt(signature=seen.receipt(self.seed), rosters=roster_messages(shown))
+        receipt = pb.JoinReceipt(signature=seen.receipt(self.seed), rosters=write_rosters(shown))
         await stream.write(pb.FromCentre(receipt=receipt))
 
     async def _knocked(self, stream: Stream) -> tuple[Handshake, Invited]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 
 from protocol.ids import SiteId
-from protocol.wire.codec import MessageError
+from protocol.wire.encoding import MessageError
 
 LOOK_SECONDS = 0.25
 """How often somebody who waits looks whether to stop."""

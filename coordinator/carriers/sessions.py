@@ -14,7 +14,7 @@ from coordinator.carriers.stream import DeniedError, EndedError, Stream
 from protocol.governance.heads import LedgerHead
 from protocol.ids import SiteId
 from protocol.wire import federation_pb2 as pb
-from protocol.wire.codec import MessageError
+from protocol.wire.encoding import MessageError
 from protocol.wire.frames import Assembler, chunks
 from protocol.wire.heads import heads_of
 from protocol.wire.service import UNANSWERED, Denial

@@ -19,8 +19,9 @@ from protocol.governance.invitation import Denial as NotInvited
 from protocol.governance.invitation import InvitationError
 from protocol.ids import SiteId
 from protocol.wire import federation_pb2 as pb
-from protocol.wire.codec import MessageError, roster_messages
+from protocol.wire.encoding import MessageError
 from protocol.wire.heads import head_messages
+from protocol.wire.rosters import write_rosters
 from protocol.wire.service import Denial
 
 T = TypeVar("T")
@@ -154,7 +155,7 @@ class Streams:
         welcome = pb.Welcome(time=int(time.time()), software=self._software)
         welcome.heads.extend(head_messages(heads))
         if guest.behind:
-            welcome.rosters.extend(roster_messages(await self._ask(self._hooks.succession)))
+            welcome.rosters.extend(write_rosters(await self._ask(self._hooks.succession)))
         await stream.write(pb.FromOffice(welcome=welcome))
 
     async def _joiner(self, stream: Stream) -> None:

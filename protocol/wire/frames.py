@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from protocol.wire import federation_pb2 as pb
-from protocol.wire.codec import MessageError
+from protocol.wire.encoding import MessageError
 
 CHUNK_BYTES = 1 << 18
 """Data of a full chunk. It also bounds what somebody who has not logged in can make a carrier hold,

@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 from protocol.governance.heads import LedgerHead
 from protocol.ids import site_id
 from protocol.wire import federation_pb2 as pb
-from protocol.wire.codec import MessageError
+from protocol.wire.encoding import MessageError
 
 MOST_HEADS = 1000
 """As many as a roster can have hospitals."""

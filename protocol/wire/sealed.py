@@ -11,7 +11,7 @@ from enum import StrEnum
 from protocol import PROGRAM_VERSION
 from protocol.ids import SiteId, site_id
 from protocol.secagg.sealing import Accept, Offer
-from protocol.wire.codec import MessageError
+from protocol.wire.encoding import MessageError
 
 WIRE = 2
 """Version of these records."""

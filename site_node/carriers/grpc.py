@@ -15,7 +15,7 @@ import grpc
 from protocol.errors import FederationError
 from protocol.governance.heads import LedgerHead
 from protocol.wire import federation_pb2 as pb
-from protocol.wire.codec import MessageError
+from protocol.wire.encoding import MessageError
 from protocol.wire.heads import heads_of
 from site_node.carriers.backoff import Backoff
 from site_node.carriers.errors import LineError, NodeFaultError, printable

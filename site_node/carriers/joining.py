@@ -25,7 +25,8 @@ from protocol.governance.signed import SignedRoster
 from protocol.governance.tls import hosts_of, leaf_fingerprint
 from protocol.ids import SiteId
 from protocol.wire import federation_pb2 as pb
-from protocol.wire.codec import MessageError, rosters_of
+from protocol.wire.encoding import MessageError
+from protocol.wire.rosters import read_rosters
 from protocol.wire.service import JOIN, NONCE_BYTES
 from site_node.carriers.errors import InterceptedError, LineError, not_joined
 from site_node.carriers.line import Ended, Line, broken, channel, why_no_line
@@ -82,7 +83,7 @@ def join(
         proof.signature = seen.prove(newcomer.seed)
         line.send(pb.FromJoiner(proof=proof))
         receipt = talk.read("receipt").receipt
-        key = _coordinator(federation, rosters_of(receipt.rosters), now())
+        key = _coordinator(federation, read_rosters(receipt.rosters), now())
         seen.require_receipt(key, receipt.signature)
         return federation
 

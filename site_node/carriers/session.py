@@ -16,9 +16,10 @@ from protocol.governance.login import Login
 from protocol.governance.signed import SignedRoster
 from protocol.ids import SiteId
 from protocol.wire import federation_pb2 as pb
-from protocol.wire.codec import MessageError, rosters_of
+from protocol.wire.encoding import MessageError
 from protocol.wire.frames import Assembler, chunks
 from protocol.wire.heads import head_messages
+from protocol.wire.rosters import read_rosters
 from protocol.wire.service import CONNECT, NONCE_BYTES, UNANSWERED, WIRE
 from site_node.carriers.errors import InterceptedError, NodeFaultError, noticed, turned_away
 from site_node.carriers.events import Faulty, Stopping, Tell, Warned
@@ -145,7 +146,7 @@ class Session:
         if key != me.coordinator:
             if not welcome.rosters:
                 raise _another_coordinator()
-            succeed(key, rosters_of(welcome.rosters))
+            succeed(key, read_rosters(welcome.rosters))
         return welcome
 
     def show(self, heads: Sequence[LedgerHead]) -> None:

@@ -37,7 +37,8 @@ from protocol.requests import (
 from protocol.run import Played, play
 from protocol.secagg.messages import Reply, Run
 from protocol.secagg.site import Advertised, advertise, receive_keys
-from protocol.wire.codec import MessageError, decode_request, encode_reply
+from protocol.wire.codec import decode_request, encode_reply
+from protocol.wire.encoding import MessageError
 from tests.federation.cohorts import clinics
 from tests.federation.table import short_plan
 

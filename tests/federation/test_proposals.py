@@ -26,13 +26,8 @@ from protocol.governance.proposal import Proposal
 from protocol.governance.roster import moment
 from protocol.ids import SiteId
 from protocol.requests import Decided, Propose, Refusal
-from protocol.wire.codec import (
-    MessageError,
-    decode_reply,
-    decode_request,
-    encode_reply,
-    encode_request,
-)
+from protocol.wire.codec import decode_reply, decode_request, encode_reply, encode_request
+from protocol.wire.encoding import MessageError
 from site_node.deciding import decision_item
 from site_node.inbox import Item, ItemKind, leave
 from tests.federation.centre import Centre, Line

@@ -34,7 +34,7 @@ from coordinator.carriers.replies import as_they_come, require_size
 from protocol.errors import FederationError
 from protocol.ids import SiteId
 from protocol.secagg.sealing import SealError
-from protocol.wire.codec import MessageError
+from protocol.wire.encoding import MessageError
 from protocol.wire.sealed import Kind, OtherVersionError, Parcel, pack, unpack
 from protocol.wire.service import Denial
 

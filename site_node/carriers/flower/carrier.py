@@ -16,7 +16,7 @@ from flwr.app import Message
 from flwr.clientapp import ClientApp
 
 from protocol.errors import FederationError
-from protocol.wire.codec import MessageError
+from protocol.wire.encoding import MessageError
 from site_node.carriers.backoff import Backoff
 from site_node.carriers.errors import LineError, NodeFaultError
 from site_node.carriers.events import Connected, Down, Faulty, Stopping, Tell, Warned

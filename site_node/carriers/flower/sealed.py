@@ -17,7 +17,7 @@ from protocol.secagg.sealing import (
     accept,
     session_of,
 )
-from protocol.wire.codec import MessageError
+from protocol.wire.encoding import MessageError
 from protocol.wire.heads import pack_heads, read_heads
 from protocol.wire.sealed import Kind, Parcel, pack_accept, read_offer
 from site_node.carriers.grpc import Greet

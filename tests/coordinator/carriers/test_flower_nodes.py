@@ -10,7 +10,7 @@ from protocol.governance.heads import LedgerHead
 from protocol.governance.identity import identity_public
 from protocol.ids import SiteId, site_id
 from protocol.secagg.sealing import SealError, Session, accept
-from protocol.wire.codec import MessageError
+from protocol.wire.encoding import MessageError
 from protocol.wire.heads import pack_heads, read_heads
 from protocol.wire.sealed import Kind, Parcel, pack_accept, read_offer
 

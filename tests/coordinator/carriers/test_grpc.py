@@ -12,7 +12,7 @@ from coordinator.carriers.grpc import GrpcServer
 from coordinator.carriers.limits import Limits
 from protocol.ids import SiteId
 from protocol.wire import federation_pb2 as pb
-from protocol.wire.codec import MessageError
+from protocol.wire.encoding import MessageError
 from protocol.wire.frames import CHUNK_BYTES
 from protocol.wire.service import UNANSWERED, Denial
 from tests.coordinator.carriers.stranger import Stranger, stranger

@@ -16,13 +16,8 @@ from protocol.governance.identity import identity_public, require_signed, sign
 from protocol.ids import SiteId
 from protocol.requests import OpenRun, Refusal, request_digest
 from protocol.secagg.messages import MaskedVector, Reply
-from protocol.wire.codec import (
-    MessageError,
-    decode_reply,
-    decode_request,
-    encode_reply,
-    encode_request,
-)
+from protocol.wire.codec import decode_reply, decode_request, encode_reply, encode_request
+from protocol.wire.encoding import MessageError
 from tests.federation.carriers.world import OFFICE, SITES, never, seed, soon
 
 ROUNDS = 20

@@ -6,7 +6,7 @@ from protocol.governance.heads import LedgerHead, Since, since
 from protocol.governance.identity import identity_public
 from protocol.ids import SiteId
 from protocol.wire import federation_pb2 as pb
-from protocol.wire.codec import MessageError
+from protocol.wire.encoding import MessageError
 from protocol.wire.heads import MOST_HEADS, head_messages, heads_of
 from tests.protocol.governance.parties import seed
 

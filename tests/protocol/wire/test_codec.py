@@ -14,7 +14,7 @@ from protocol.plan.digest import canonical
 from protocol.requests import Abort, Advance, ClosedTrip, Done, Finish, OpenRun, Refusal, Said
 from protocol.secagg.messages import KeyShare
 from protocol.wire import codec
-from protocol.wire.codec import MessageError
+from protocol.wire.encoding import MessageError
 from tests.federation.table import Closing, answered, gathered, short_plan
 
 H1 = site_id("H1")

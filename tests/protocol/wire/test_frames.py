@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.wire import federation_pb2 as pb
-from protocol.wire.codec import MessageError
+from protocol.wire.encoding import MessageError
 from protocol.wire.frames import CHUNK_BYTES, FRAME_BYTES, Assembler, chunks
 
 SIZE = 4

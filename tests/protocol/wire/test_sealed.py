@@ -4,7 +4,7 @@ import pytest
 
 from protocol.ids import SiteId
 from protocol.secagg.sealing import Accept, Offer
-from protocol.wire.codec import MessageError
+from protocol.wire.encoding import MessageError
 from protocol.wire.sealed import (
     PART_BYTES,
     Kind,

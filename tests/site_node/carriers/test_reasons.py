@@ -12,7 +12,7 @@ from protocol.governance.identity import identity_public
 from protocol.governance.invitation import Denial as NotInvited
 from protocol.governance.invitation import InvitationError
 from protocol.wire import federation_pb2 as pb
-from protocol.wire.codec import MessageError
+from protocol.wire.encoding import MessageError
 from protocol.wire.frames import CHUNK_BYTES
 from protocol.wire.service import UNANSWERED, WIRE, Denial
 from site_node.carriers.errors import (
