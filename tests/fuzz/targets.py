@@ -33,7 +33,7 @@ from protocol.secagg.messages import KeyShare, Result, Trip
 from protocol.secagg.sealing import SealError, Session
 from protocol.wire import codec
 from protocol.wire import federation_pb2 as pb
-from protocol.wire.codec import MessageError
+from protocol.wire.encoding import MessageError
 from protocol.wire.frames import Assembler
 from protocol.wire.heads import heads_of
 from protocol.wire.sealed import Kind as Record
