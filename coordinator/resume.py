@@ -19,9 +19,8 @@ from protocol.party import Office, begin
 from protocol.plan.model import Plan
 from protocol.plan.read import read_canonical
 from protocol.play import Finished
-from protocol.question import Record
 from protocol.requests import Advance, ClosedTrip, Done, Finish, OpenRun, Request
-from protocol.run import Asked, Kept, Played, Proof, Unlocked, sealed
+from protocol.run import Asked, Kept, Played, Proof, Unlocked, played, sealed
 from protocol.secagg.messages import KeyShare, Reply, Result, Run
 from protocol.secagg.setup import agree
 from protocol.secagg.site import FIRST_TRIP
@@ -216,7 +215,7 @@ def require_asked(journal: Journal, number: int, request: Request) -> None:
         raise JournalError(f"trip {number}: the journal's request is not the one that follows")
 
 
-def played(now: Standing, journal: Journal, opened: Opened) -> Played:
+def finished(now: Standing, journal: Journal, opened: Opened) -> Played:
     """Tell a finished run as results read it, and as the journal proves it.
 
     Raises
@@ -224,22 +223,7 @@ def played(now: Standing, journal: Journal, opened: Opened) -> Played:
     ValueError
         If the program has a further question.
     """
-    known = now.office.known
-    findings = known.next.value if isinstance(known.next, Finished) else None
-    if findings is None:
-        raise ValueError("the program is not finished")
-    return Played(
-        plan=now.plan,
-        roster_digest=known.view.run.roster.digest,
-        run_id=known.view.run.run_id,
-        sites=known.view.sites,
-        record=Record([answer for trip in known.answers for answer in trip]),
-        asked=now.asked,
-        findings=findings,
-        chain=known.chain,
-        simulated=known.view.run.roster.simulated,
-        proof=_proof(now, journal, opened),
-    )
+    return played(now.plan, now.office.known, now.asked, _proof(now, journal, opened))
 
 
 def _proof(now: Standing, journal: Journal, opened: Opened) -> Proof:

@@ -38,8 +38,8 @@ from coordinator.resume import (
     Standing,
     begun,
     closed,
+    finished,
     first_standing,
-    played,
     replay,
     require_asked,
 )
@@ -284,7 +284,7 @@ class Conductor:
         """Hand the run over to whoever writes results; once more if that was interrupted."""
         self.at(Point.PUBLISHING)
         try:
-            self.publish(played(standing, journal, opened))
+            self.publish(finished(standing, journal, opened))
         except OSError as error:
             raise PublishError(f"{error.filename}: {error.strerror}") from error
         now = self.now()

@@ -16,12 +16,12 @@ from protocol.disclosure import check_federation
 from protocol.governance.identity import sign
 from protocol.governance.signed import SignedRoster
 from protocol.ids import SiteId
-from protocol.party import Hospital, Office, begin
+from protocol.party import Hospital, Known, Office, begin
 from protocol.plan.digest import canonical, plan_digest
 from protocol.plan.model import Plan
 from protocol.play import Finished
 from protocol.program import Findings
-from protocol.question import Answer, Record
+from protocol.question import Record
 from protocol.requests import Done, OpenRun
 from protocol.secagg.messages import Block, KeyShare, Reply, Result, Run, Trip
 from protocol.secagg.run import NO_DEADLINE, Gathered, simulate
@@ -170,7 +170,32 @@ def play(
         readded = next(iter(hospitals.values())).readd(closed.result, uploads)
         hospitals = {site: hospital.build_on(readded) for site, (hospital, _) in answered.items()}
     proof = _proof(plan, table, kept) if keep else None
-    return _played(plan, office, tuple(asked), office.known.next.value, proof)
+    return played(plan, office.known, tuple(asked), proof)
+
+
+def played(plan: Plan, known: Known, asked: tuple[Asked, ...], proof: Proof | None) -> Played:
+    """Tell a finished study as results read it.
+
+    Raises
+    ------
+    ValueError
+        If the program has a further question.
+    """
+    findings = known.next.value if isinstance(known.next, Finished) else None
+    if findings is None:
+        raise ValueError("the program is not finished")
+    return Played(
+        plan=plan,
+        roster_digest=known.view.run.roster.digest,
+        run_id=known.view.run.run_id,
+        sites=known.view.sites,
+        record=Record([answer for trip in known.answers for answer in trip]),
+        asked=asked,
+        findings=findings,
+        chain=known.chain,
+        simulated=known.view.run.roster.simulated,
+        proof=proof,
+    )
 
 
 def _asked(office: Office) -> tuple[Asked, ...]:
@@ -196,29 +221,6 @@ def _proof(plan: Plan, table: Gathered, kept: list[Kept]) -> Proof:
         program=PROGRAM_VERSION,
     )
     return Proof(opened.sign(seed), table.shares, lambda: iter(kept), sealed(run, seed))
-
-
-def _played(
-    plan: Plan,
-    office: Office,
-    asked: tuple[Asked, ...],
-    findings: Findings,
-    proof: Proof | None,
-) -> Played:
-    known = office.known
-    answers: list[Answer] = [answer for trip in known.answers for answer in trip]
-    return Played(
-        plan=plan,
-        roster_digest=known.view.run.roster.digest,
-        run_id=known.view.run.run_id,
-        sites=known.view.sites,
-        record=Record(answers),
-        asked=asked,
-        findings=findings,
-        chain=known.chain,
-        simulated=known.view.run.roster.simulated,
-        proof=proof,
-    )
 
 
 def _salts(seed: bytes) -> Iterator[bytes]:

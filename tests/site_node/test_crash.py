@@ -1,5 +1,6 @@
 """A node that dies at any point goes on: the same bytes, the same sums, no key left behind."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -129,11 +130,17 @@ def test_two_that_die_do_not_mind_each_other(tmp_path: Path) -> None:
     made = town(tmp_path)
     run = drive(made)
     first, second, *_ = made.houses.values()
-    points = [Point.KEYS_WRITTEN, Point.AFTER_LEDGER, Point.BEFORE_LEDGER, Point.KEYED]
+    # The keys come with the second request.
+    points = [Point.BEFORE_LEDGER, Point.KEYS_WRITTEN, Point.KEYED, Point.AFTER_LEDGER]
+    died: Counter[Point] = Counter()
     while not run.finished:
-        first.dies_at, second.dies_at = points[0], points[1]
+        due = points[:2]
+        first.dies_at, second.dies_at = due
         points = points[1:] + points[:1]
         run.take({site: codec.decode_reply(delivered(run, site)) for site in made.houses})
+        left = first.dies_at, second.dies_at
+        died.update(point for point, still in zip(due, left, strict=True) if still is None)
         first.dies_at = second.dies_at = None
+    assert died.keys() == set(points)
     sound(run)
     made.close()

@@ -62,7 +62,14 @@ class Broken(StringIO):
 def test_a_log_that_fails_is_left_alone() -> None:
     closed = StringIO()
     closed.close()
+    told = list[datetime]()
+
+    def now() -> datetime:
+        told.append(NOW)
+        return NOW
+
     for stream in (Broken(), closed, None):
-        log = Log(stream, lambda: NOW)
+        log = Log(stream, now)
         log.say(Event.STARTED)
         log.say(Event.STOPPED)
+    assert len(told) == 2, "a stream that failed once is not tried again"
