@@ -20,6 +20,8 @@ from benchmarks import (
     many_sites,
     matching,
     seed_study,
+    study_carriers,
+    virtual,
 )
 from benchmarks.report import Section, machine, verdict
 
@@ -38,12 +40,14 @@ MEASUREMENTS: dict[str, Measurement] = {
     "trips": lambda quick: carriers.measure(_runs(quick)),
     "flower": lambda quick: flower.measure(_runs(quick)),
     "secagg": lambda _: flower.measure_secagg(),
+    "carriers": lambda quick: study_carriers.measure(_runs(quick)),
     "consortium": lambda quick: consortium.measure(_runs(quick)),
     "crowd": lambda quick: carriers.measure_crowd(quick=quick),
     "command": lambda _: seed_study.measure_command(),
     "traffic": lambda _: seed_study.measure_traffic(),
     "rows": lambda quick: big_hospital.measure(quick=quick),
     "sites": lambda quick: many_sites.measure(quick=quick),
+    "virtual": lambda quick: virtual.measure(quick=quick),
     "masks": lambda quick: many_sites.measure_masks(runs=_runs(quick)),
     "matching": lambda quick: matching.measure(quick=quick),
     "install": lambda _: install.measure(),

@@ -12,7 +12,8 @@ from benchmarks.report import Row, Section
 from benchmarks.seed import seed_plan
 from coordinator.publish import ResultsFolder
 from protocol.ids import SiteId
-from riskset.consortium import Consortium, Running, assemble, running
+from riskset.consortium import Consortium, assemble
+from riskset.consortium_run import Running, running
 from riskset.plans import read_builtin
 from riskset.synthetic import frozen
 
@@ -22,7 +23,7 @@ MOST_SECONDS = 3.0
 
 def measure(runs: int) -> Section:
     """Time runs of the study over nodes that are up, and look at a node idle and at work."""
-    with _consortium() as consortium, running(consortium) as parties:
+    with seed_consortium() as consortium, running(consortium) as parties:
         idle, idle_memory = _idle(parties)
         took = [_run(parties) for _ in range(runs + 1)]
         memory = max(memory_of(node.pid, peak=True) for node in parties.nodes.values())
@@ -45,7 +46,8 @@ def measure(runs: int) -> Section:
 
 
 @contextmanager
-def _consortium() -> Iterator[Consortium]:
+def seed_consortium() -> Iterator[Consortium]:
+    """Found the seed study's seven hospitals and their centre below a folder of their own."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "plan.toml").write_text(read_builtin("crlm"), encoding="utf-8")

@@ -1,7 +1,7 @@
 """What one large step costs with few and with many hospitals, and what the masks add to it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -14,10 +14,10 @@ from protocol.ids import SiteId, site_id
 from protocol.layout import Layout, count, real
 from protocol.secagg.block import pack, unpack
 from protocol.secagg.masks import add
-from protocol.secagg.messages import Contribution, KeyShare, Run
+from protocol.secagg.messages import Contribution, KeyShare, Run, View
 from protocol.secagg.run import Gathered, Question, ask, blocks_of
 from protocol.secagg.setup import agree
-from protocol.secagg.site import Keyed, advertise, receive_keys
+from protocol.secagg.site import Advertised, Keyed, advertise, receive_keys
 from protocol.secagg.transcript import RUN_ID_SIZE, first_chain
 
 COUNTS = 14_600
@@ -62,8 +62,8 @@ def measure_masks(*, runs: int) -> Section:
 
 def _one_step(size: int) -> tuple[Took, Took]:
     now, set_up = gathered(size)
-    own = {site: (_contribution(_layout(64), site),) for site in now.sites}
-    _, took = timed(lambda: ask(now, (Question("benchmark/1", _layout(64)),), own))
+    own = {site: (contribution_of(layout_of(64), site),) for site in now.sites}
+    _, took = timed(lambda: ask(now, (Question("benchmark/1", layout_of(64)),), own))
     return set_up, took
 
 
@@ -83,54 +83,66 @@ def gathered(size: int) -> tuple[Gathered, Took]:
     Every pair shares a key as the protocol wants it, but hashed from a seed: a thousand hospitals
     would need a million key exchanges, which belong to a thousand machines.
     """
+    view, waiting, shares = advertised(size)
+    _, took = timed(lambda: receive_keys(waiting, shares))
+    chain = first_chain(view.transcript)
+    sites = {name: keyed(view, name) for name in view.sites}
+    return Gathered(view, sites, secret_of("office"), chain), took
+
+
+def advertised(size: int) -> tuple[View, Advertised, Mapping[SiteId, KeyShare]]:
+    """Have so many hospitals make fresh keys; gives the first one's state, too."""
     names = [site_id(f"S{number:04d}") for number in range(size)]
     run = Run(SECRET[:RUN_ID_SIZE], SECRET, simulated_roster("big", _members(names), _office()))
     waiting = {
-        name: advertise(run, name, _seed("identity", name), _seed("fresh", name)) for name in names
-    }
-    shares: dict[SiteId, KeyShare] = {name: share for name, (_, share) in waiting.items()}
-    _, took = timed(lambda: receive_keys(waiting[names[0]][0], shares))
-    view = agree(run, shares)
-    chain = first_chain(view.transcript)
-    sites = {
-        name: Keyed(view, name, chain, _seed("identity", name), _pair_keys(name, names))
+        name: advertise(run, name, secret_of("identity", name), secret_of("fresh", name))
         for name in names
     }
-    return Gathered(view, sites, _seed("office"), chain), took
+    shares = {name: share for name, (_, share) in waiting.items()}
+    return agree(run, shares), waiting[names[0]][0], shares
+
+
+def keyed(view: View, name: SiteId) -> Keyed:
+    """Give a hospital its keys."""
+    chain = first_chain(view.transcript)
+    return Keyed(view, name, chain, secret_of("identity", name), _pair_keys(name, view.sites))
 
 
 def _members(names: list[SiteId]) -> tuple[Member, ...]:
-    return tuple(Member(n, n, identity_public(_seed("identity", n))) for n in names)
+    return tuple(Member(n, n, identity_public(secret_of("identity", n))) for n in names)
 
 
 def _office() -> bytes:
-    return identity_public(_seed("office"))
+    return identity_public(secret_of("office"))
 
 
-def _seed(*purpose: str) -> bytes:
+def secret_of(*purpose: str) -> bytes:
+    """Give a secret of the benchmark, which is nobody's."""
     return digest("benchmarks", SECRET, *purpose)
 
 
-def _pair_keys(own: SiteId, names: list[SiteId]) -> Mapping[SiteId, bytes]:
-    return {other: _seed("pair", *sorted((own, other))) for other in names if other != own}
+def _pair_keys(own: SiteId, names: Iterable[SiteId]) -> Mapping[SiteId, bytes]:
+    return {other: secret_of("pair", *sorted((own, other))) for other in names if other != own}
 
 
-def _layout(width: int) -> Layout:
+def layout_of(width: int) -> Layout:
+    """Give a step's numbers: counts in 64 bits, reals in 128."""
     what = "numbers to measure with"
     kind = count("cells", (COUNTS,), what, LARGEST)
     return Layout((kind if width == 64 else real("cells", (COUNTS,), what, LARGEST),))
 
 
-def _contribution(layout: Layout, site: SiteId) -> Contribution:
+def contribution_of(layout: Layout, site: SiteId) -> Contribution:
+    """Draw a hospital's numbers for it."""
     random = np.random.default_rng(list(site.encode()))
     cells = random.integers(0, LARGEST, COUNTS)
     return Contribution({"cells": cells if layout.width == 64 else cells / 7}, 100)
 
 
 def _masked_and_plain(now: Gathered, width: int, runs: int) -> list[Row]:
-    questions = (Question("benchmark/1", _layout(width)),)
+    questions = (Question("benchmark/1", layout_of(width)),)
     (block,) = blocks_of(now, questions)
-    own = {site: (_contribution(block.layout, site),) for site in now.sites}
+    own = {site: (contribution_of(block.layout, site),) for site in now.sites}
     sd = block.digest(now.view.transcript)
 
     def plain() -> None:

@@ -54,7 +54,7 @@ def embedded(consortium: Consortium) -> Iterator[Conduct]:
 def over_flower(consortium: Consortium, link: SuperLink) -> Consortium:
     """Have the same coordinator and hospitals talk over a SuperLink, which knows their keys.
 
-    `riskset.consortium.running` then runs it as it runs one over gRPC.
+    `riskset.consortium_run.running` then runs it as it runs one over gRPC.
     """
     for hospital in consortium.hospitals:
         with state_folder(hospital.config.parent / "state") as folder:

@@ -8,7 +8,8 @@ from benchmarks.ways import embedded, over_flower
 from protocol.ids import SiteId
 from protocol.plan.read import read_plan
 from protocol.run import Played
-from riskset.consortium import Consortium, assemble, running
+from riskset.consortium import Consortium, assemble
+from riskset.consortium_run import running
 from riskset.demo import SEED
 from riskset.plans import read_builtin
 from riskset.synthetic import frozen
