@@ -178,9 +178,7 @@ def _mean_time(grid: Grid, endpoint: TimeToEvent, samples: list[Sample]) -> Mean
 
 
 def _mean(found: Rmst) -> Estimate:
-    half = normal_quantile(0.95) * found.error
-    low, high = found.estimate - half, found.estimate + half
-    return Estimate(found.estimate, found.error, low, high, NAN)
+    return Estimate(found.estimate, found.error, *found.interval(), NAN)
 
 
 def _log_ranks(table: RiskTable, by_hospital: LogRank | None) -> list[LogRankTest]:

@@ -32,6 +32,18 @@ def normal_quantile(level: float) -> float:
     return float(ndtri(0.5 + level / 2))
 
 
+def symmetric(estimate: float, std_error: float, level: float = 0.95) -> tuple[float, float]:
+    """Set limits z standard errors on either side of an estimate.
+
+    NaN where the error is zero: nobody or everybody had the event, and an error that is estimated
+    from the events says nothing then, least of all that the estimate is certain.
+    """
+    if not std_error > 0:
+        return math.nan, math.nan
+    half = normal_quantile(level) * std_error
+    return estimate - half, estimate + half
+
+
 def two_sided(z: float) -> float:
     """Two-sided P value of a standard normal statistic."""
     return 2 * float(ndtr(-abs(z)))

@@ -70,8 +70,11 @@ class LandmarkDifference:
     z_cloglog: Reals
 
     def interval(self, level: float = 0.95) -> tuple[Reals, Reals]:
-        """Limits of the difference: estimate and z standard errors on either side."""
-        half = normal_quantile(level) * self.std_error
+        """Limits z standard errors on either side; NaN where neither group has an error.
+
+        Greenwood's formula gives none while nobody, or once everybody, has had the event.
+        """
+        half = normal_quantile(level) * np.where(self.std_error > 0, self.std_error, np.nan)
         return self.difference - half, self.difference + half
 
     @property

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from protocol.stats.distributions import normal_quantile, ratio, two_sided
+from protocol.stats.distributions import ratio, symmetric, two_sided
 from protocol.stats.km import product_limit
 from protocol.stats.table import Reals, Sample
 
@@ -31,6 +31,10 @@ class Rmst:
         """The error to report: robust where patients are weighted."""
         return self.std_error if self.robust_std_error is None else self.robust_std_error
 
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Limits z errors on either side; NaN without an event before the horizon."""
+        return symmetric(self.estimate, self.error, level)
+
 
 @dataclass(frozen=True)
 class RmstDifference:
@@ -40,9 +44,8 @@ class RmstDifference:
     std_error: float
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Limits z standard errors on either side."""
-        half = normal_quantile(level) * self.std_error
-        return self.estimate - half, self.estimate + half
+        """Limits z standard errors on either side; NaN where neither group has an error."""
+        return symmetric(self.estimate, self.std_error, level)
 
     @property
     def p_value(self) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import betaincinv, gammaln
 
-from protocol.stats.distributions import ChiSquare, normal_quantile, ratio
+from protocol.stats.distributions import ChiSquare, normal_quantile, ratio, symmetric
 from protocol.stats.table import Counts, Reals
 
 Interval = tuple[float, float]
@@ -53,8 +53,9 @@ class TwoByTwo:
 def two_by_two(events: tuple[int, int], n: tuple[int, int], level: float = 0.95) -> TwoByTwo:
     """Compare how often an event happens in the comparator and the treated arm.
 
-    The risk difference has Wald limits, the ratio those of its logarithm (NaN without an event
-    in both arms). Pearson's test is the usual one in papers; with small numbers read Fisher's.
+    The risk difference has Wald limits (NaN where neither risk varies: 0 or 1 in both arms), the
+    ratio those of its logarithm (NaN without an event in both arms). Pearson's test is the usual
+    one in papers; with small numbers read Fisher's.
 
     Parameters
     ----------
@@ -283,11 +284,11 @@ def _root(rising: Callable[[float], float]) -> float:
 def _risk_difference(events: tuple[int, int], n: tuple[int, int], level: float) -> RiskEstimate:
     p0, p1 = ratio(events[0], n[0]), ratio(events[1], n[1])
     variance = ratio(p0 * (1 - p0), n[0]) + ratio(p1 * (1 - p1), n[1])
-    half = normal_quantile(level) * math.sqrt(variance)
     difference = p1 - p0
-    if math.isnan(difference):
-        return RiskEstimate(math.nan, math.nan, math.nan)
-    return RiskEstimate(difference, max(-1.0, difference - half), min(1.0, difference + half))
+    lower, upper = symmetric(difference, math.sqrt(variance), level)
+    if math.isnan(lower):
+        return RiskEstimate(difference, math.nan, math.nan)
+    return RiskEstimate(difference, max(-1.0, lower), min(1.0, upper))
 
 
 def _risk_ratio(events: tuple[int, int], n: tuple[int, int], level: float) -> RiskEstimate:

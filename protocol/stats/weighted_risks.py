@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from protocol.stats.distributions import normal_quantile, ratio, two_sided
+from protocol.stats.distributions import normal_quantile, ratio, symmetric, two_sided
 from protocol.stats.tables import RiskEstimate
 
 Pair = tuple[float, float]
@@ -48,7 +48,7 @@ def weighted_risks(
     odds_0, odds_1 = ratio(p0, 1 - p0), ratio(p1, 1 - p1)
     return WeightedRisks(
         risk=(p0, p1),
-        risk_difference=RiskEstimate(difference, difference - z * error, difference + z * error),
+        risk_difference=RiskEstimate(difference, *symmetric(difference, error, level)),
         risk_ratio=_on_log_scale(ratio(p1, p0), ratio(v0, p0 * p0) + ratio(v1, p1 * p1), z),
         odds_ratio=_on_log_scale(
             ratio(odds_1, odds_0),

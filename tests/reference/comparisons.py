@@ -232,12 +232,14 @@ def _two_by_two(test: tables.TwoByTwo) -> dict[str, Any]:
 def _risk(test: tables.TwoByTwo) -> dict[str, Any]:
     (e0, e1), (n0, n1) = test.events, test.n
     difference = test.risk_difference
+    # Where neither risk varies `prop.test` prints the difference thrice.
+    limits = [
+        difference.estimate if math.isnan(x) else x for x in (difference.lower, difference.upper)
+    ]
     return {
         "p1": e1 / n1,
         "p0": e0 / n0,
-        "rd_wald": {
-            "est": difference.estimate, "lower": difference.lower, "upper": difference.upper,
-        },
+        "rd_wald": {"est": difference.estimate, "lower": limits[0], "upper": limits[1]},
         "clopper_pearson_arm1": tables.clopper_pearson(e1, n1),
         "clopper_pearson_arm0": tables.clopper_pearson(e0, n0),
         "wilson_arm1": tables.wilson(e1, n1),

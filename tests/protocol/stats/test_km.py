@@ -137,6 +137,18 @@ def test_klein_by_hand() -> None:
     assert (lower[0], upper[0]) == pytest.approx((0.3 - 0.277181, 0.3 + 0.277181), abs=1e-6)
 
 
+def test_before_any_event_a_difference_has_no_limits() -> None:
+    arms = [
+        km.curve(Sample(np.array([0, 1]), np.array([1, 3]), np.array([5.0, 10.0]))),
+        km.curve(Sample(np.array([0, 2]), np.array([1, 3]), np.array([5.0, 10.0]))),
+    ]
+    treated, comparator = (km.at(arm, np.array([7.0, 10.0])) for arm in arms)
+    lower, upper = km.landmark_difference(treated, comparator).interval()
+    assert math.isnan(lower[0])
+    assert math.isnan(upper[0])
+    assert lower[1] < 3 / 4 - 3 / 5 < upper[1]
+
+
 def test_landmarks_at_different_times_are_not_compared() -> None:
     curve = km.curve(TEN)
     with pytest.raises(ValueError, match="different times"):

@@ -55,6 +55,18 @@ def test_without_events_there_is_no_test() -> None:
     assert math.isnan(difference(level, level).p_value)
 
 
+def test_without_events_nothing_is_certain() -> None:
+    """The error of zero is no error: limits would otherwise be the estimate itself."""
+    nobody, some = sample([0, 0, 0], [4, 2, 1]), sample([1, 0, 1], [0, 1, 1])
+    none, one = rmst(nobody, tau=30.0), rmst(some, tau=30.0)
+    assert all(map(math.isnan, none.interval()))
+    assert all(map(math.isnan, difference(none, none).interval()))
+    lower, upper = one.interval()
+    assert (lower + upper) / 2 == pytest.approx(one.estimate)
+    assert upper - lower == pytest.approx(2 * 1.959964 * one.std_error)
+    assert difference(none, one).interval()[0] < none.estimate - one.estimate
+
+
 def test_horizons_have_to_agree() -> None:
     with pytest.raises(ValueError, match="horizons"):
         difference(

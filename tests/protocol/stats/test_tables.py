@@ -91,6 +91,15 @@ def test_mantel_haenszel_by_hand() -> None:
     assert math.isnan(nobody.test.p_value)
 
 
+@pytest.mark.parametrize("events", [(0, 0), (7, 9), (0, 9)])
+def test_risks_of_none_or_all_have_no_limits_of_walds(events: tuple[int, int]) -> None:
+    """prop.test prints [0, 0] or [1, 1] there, as if nobody else could ever differ."""
+    found = two_by_two(events, (7, 9)).risk_difference
+    assert found.estimate == events[1] / 9 - events[0] / 7
+    assert math.isnan(found.lower)
+    assert math.isnan(found.upper)
+
+
 counts = st.tuples(st.integers(0, 12), st.integers(0, 12))
 
 

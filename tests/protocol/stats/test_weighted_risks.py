@@ -39,6 +39,13 @@ def test_no_event_in_an_arm_leaves_no_ratio() -> None:
     assert found.risk_difference.estimate == 0.5
 
 
+def test_risks_that_do_not_vary_differ_without_limits() -> None:
+    found = weighted_risks((0.0, 9.0), (8.0, 9.0), (0.0, 20.0), (15.0, 20.0)).risk_difference
+    assert found.estimate == 1.0
+    assert math.isnan(found.lower)
+    assert math.isnan(found.upper)
+
+
 def test_an_empty_arm_has_no_risk() -> None:
     found = weighted_risks((0.0, 2.0), (0.0, 4.0), (0.0, 4.0), (0.0, 6.0))
     assert math.isnan(found.risk[0])
