@@ -6,6 +6,7 @@ itself makes within hospitals only.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ class Matching:
     ratio: int
     caliper: float
 
-    @property
+    @cached_property
     def weights(self) -> dict[str, float]:
         """Weigh the treated by 1, comparators by 1 over those of their set, rescaled."""
         controls = {c: 1 / len(own) for own in self.pairs.values() for c in own}
