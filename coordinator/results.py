@@ -134,7 +134,7 @@ def read_results(path: Path) -> Results:
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise ResultsFileError(f"{path}: cannot be read as JSON") from None
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         raise ResultsFileError(f"{path}: is no file of schema {SCHEMA}")

@@ -177,7 +177,7 @@ def read_consents(files: list[Path], study: str) -> list[dict[str, str]]:
         try:
             value = json.loads(file.read_text(encoding="utf-8"))
             found.append({name: str(value[name]) for name in ("study", "site", "signature")})
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             raise DraftError(f"{file}: is no consent", "riskset-site consent writes it") from None
         if found[-1]["study"] != study:
             raise DraftError(f"{file}: is a consent in another study", "ask for one in this one")

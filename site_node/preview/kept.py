@@ -51,7 +51,7 @@ def _read(path: Path) -> Found | None:
     """Read what is kept; a file that is damaged counts as none."""
     try:
         found = json.loads(path.read_bytes())["review"]
-    except (OSError, KeyError, TypeError, ValueError):
+    except (OSError, KeyError, TypeError, ValueError, RecursionError):
         return None
     whole = isinstance(found, list) and all(isinstance(item, str) for item in found)
     return tuple(found) if whole else None
