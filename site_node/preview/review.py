@@ -50,7 +50,13 @@ def _of_items(found: Rehearsal, *, counts: bool) -> Iterator[str]:
         if item.verdict is not Verdict.PASS:
             group = _group(item.smallest, counts=counts)
             said = f"{item.verdict}, smallest group {group} ({_rules(item)})"
-            yield f"item {item.number}, {item.what}: {said}"
+            yield f"item {item.number}, {_short(item.what)}: {said}"
+
+
+def _short(what: str) -> str:
+    """Say what an item begins with; the preview says all of it."""
+    first, *more = what.split("; ")
+    return f"{first}; and {len(more)} more of this item" if more else first
 
 
 def _rules(item: Item) -> str:

@@ -7,6 +7,7 @@ from protocol.cohort import Cohort
 from protocol.plan.digest import plan_digest
 from protocol.plan.explain import NEVER_LEAVES
 from protocol.plan.words import handle
+from protocol.words import words
 from site_node.preview.items import Cell, Drawn, Item, drawn, items, masked, title
 from site_node.preview.look import NEVER, own_propensity, own_survival, propensity_table
 from site_node.preview.rehearsal import Rehearsal
@@ -43,6 +44,11 @@ def in_words(found: Rehearsal, cohort: Cohort) -> str:
         parts.append(_listed(told, found.not_foretold))
     parts.append(_listed("Never leaves:", NEVER_LEAVES))
     parts += _quick(found, cohort)
+    name = words(digest)
+    parts.append(
+        f"One item: riskset-site preview {name} ITEM --numbers | --bytes\n"
+        f"Decide:   riskset-site show {name}, once it was proposed"
+    )
     return "\n\n".join(parts)
 
 

@@ -53,6 +53,7 @@ def test_words_first_and_a_page_for_its_owner(shown: Shown, tmp_path: Path) -> N
     assert status == 0
     assert "What leaves" in out
     assert "Never leaves:" in out
+    assert "Decide:   riskset-site show " in out
     assert "delete it once decided" in err
     assert page.stat().st_mode & 0o077 == 0
     assert sorted(p.name for p in tmp_path.iterdir()) == ["extract.csv", "page.html"]
