@@ -6,18 +6,36 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+
 from coordinator.bundle import names
+from coordinator.bundle.for_readers import Summed
 from coordinator.bundle.plain import written
+from coordinator.report.edition import PUBLICATION, write_edition
+from coordinator.results import results_text
 from protocol.canonical import Json, canonical_json, lp
 from protocol.governance.chain import roster_file
 from protocol.governance.heads import LedgerHead
 from protocol.governance.invitation import Invitation
+from protocol.governance.tls import certificate_der
 from protocol.ids import site_id
+from protocol.patterns import Marks, planned
 from protocol.plan.digest import canonical
 from protocol.plan.model import Plan
 from protocol.plan.read import read_plan
-from protocol.requests import Abort, Advance, ClosedTrip, Done, Finish, Refusal, Said
-from protocol.secagg.messages import KeyShare
+from protocol.requests import (
+    Abort,
+    Advance,
+    ClosedTrip,
+    Decided,
+    Done,
+    Finish,
+    Propose,
+    Refusal,
+    Said,
+)
+from protocol.secagg.masks import add
+from protocol.secagg.messages import Block, KeyShare, View
 from protocol.secagg.run import NO_DEADLINE
 from protocol.secagg.sealing import Accept, Session, accept, offer
 from protocol.wire import codec
@@ -29,9 +47,14 @@ from site_node.deciding import proposal_item
 from site_node.folder import StateFolder
 from site_node.keys import RunKeys, write_keys
 from site_node.ledger import Entry, Kind, Ledger
+from site_node.patterns import _names as named
+from site_node.patterns import _packed as packed
 from tests.coordinator.bundle.made import listed, zipped
-from tests.federation.table import Closing, answered, gathered, short_plan
+from tests.coordinator.examples import results as results_of_a_study
+from tests.federation.cohorts import clinics
+from tests.federation.table import Closing, accepted, answered, gathered, short_plan
 from tests.protocol.governance.parties import FEDERATION, roster, seed
+from tests.protocol.governance.test_joining import LEAF
 from tests.site_node.town import Town, decision, proposal, signed, town
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +80,7 @@ def requests() -> list[bytes]:
         Advance(closed, asked),
         Finish(closed),
         Abort(b"x" * 32, b"s" * 64),
+        Propose(proposal(short_plan(), roster())),
     )
     return [codec.encode_request(request) for request in every]
 
@@ -72,7 +96,8 @@ def _shares() -> list[KeyShare]:
 def replies() -> list[bytes]:
     done = Done(S0, b"x" * 32, "finished", b"c" * 32, (b"r" * 16,), b"s" * 64)
     refusal = Refusal(S0, b"", b"r" * 32, "local-policy", b"s" * 64)
-    every: tuple[Said, ...] = (_shares()[0], done, refusal, *closing().replies.values())
+    word = Decided(S0, b"p" * 32, b"r" * 32, b"s" * 32, "approved", tuple(decisions()), b"s" * 64)
+    every: tuple[Said, ...] = (_shares()[0], done, refusal, word, *closing().replies.values())
     return [codec.encode_reply(said) for said in every]
 
 
@@ -233,7 +258,7 @@ def key_members() -> list[bytes]:
 @cache
 def bundles() -> Sequence[bytes]:
     """Write a bundle of the right form, and of members that say nothing true."""
-    members = dict.fromkeys(names.REQUIRED, b"{}") | {
+    members = dict.fromkeys(names.REQUIRED[names.SCHEMA], b"{}") | {
         names.roster(1): roster_files()[0],
         names.KEYS: key_members()[0],
         names.SEAL: canonical_json({"signature": bytes(64).hex()}),
@@ -254,3 +279,67 @@ def bundles() -> Sequence[bytes]:
     # The second claims a gigabyte where the first has a few bytes.
     size = directory + 24
     return [raw, raw[:size] + struct.pack("<I", 2**30) + raw[size + 4 :]]
+
+
+@cache
+def patterns() -> Sequence[bytes]:
+    """Write who was in which cohort, as a node keeps it."""
+    cohort = clinics(3, 40)[0]
+    return [packed(Marks(named(cohort), cohort.arm, planned(short_plan(), cohort)))]
+
+
+def seeds() -> list[bytes]:
+    return [bytes(32)]
+
+
+def consents() -> list[bytes]:
+    told: Json = {"study": "crlm", "site": "s0", "signature": bytes(64).hex()}
+    return [canonical_json(told) + b"\n"]
+
+
+def reviews() -> list[bytes]:
+    return [canonical_json({"review": ["events: 2 numbers are about fewer than 5 patients here"]})]
+
+
+@cache
+def results_files() -> Sequence[bytes]:
+    return [results_text(results_of_a_study()).encode()]
+
+
+@cache
+def editions() -> Sequence[bytes]:
+    """Write what an edition for publication keeps for the next one."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_edition(results_of_a_study(), Path(folder))
+        return [(Path(folder) / PUBLICATION).read_bytes()]
+
+
+def sums_lists() -> list[bytes]:
+    shown = Summed(1, 1, "lock/1", bytes(32), bytes(32), names.total(1))
+    return [written((shown, Summed(2, 2, "flow/1", bytes(32), b"", "")))]
+
+
+def salts() -> list[bytes]:
+    return [written((bytes(32), bytes(32)))]
+
+
+@cache
+def certificates() -> Sequence[bytes]:
+    return [LEAF, certificate_der(LEAF)]
+
+
+@cache
+def summed() -> tuple[View, Block, bytes]:
+    """Add up the first trip with patients: the words of a sum."""
+    table = accepted(closing())
+    known = table.office.known
+    block = known.blocks[0]
+    vectors = [reply.vectors[0] for reply in answered(table).replies.values()]
+    total = np.zeros(len(vectors[0].words) // 8, dtype=np.uint64)
+    for one in vectors:
+        add(total, np.frombuffer(one.words, dtype="<u8"), block.width)
+    return known.view, block, total.tobytes()
+
+
+def sums() -> list[bytes]:
+    return [summed()[2]]

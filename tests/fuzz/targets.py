@@ -4,6 +4,7 @@ A target reads bytes to a value or raises one of its declared errors. Where a va
 encoding, `write` gives it, and reading any other bytes for it would be a fault.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,34 +12,45 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from google.protobuf.message import DecodeError
 
+from coordinator.bundle.for_readers import read_salts, read_sums
 from coordinator.bundle.plain import BundleError, written
 from coordinator.bundle.plain import read as read_plain
 from coordinator.bundle.reader import open_bundle
+from coordinator.config import KeyFileError, read_seed
 from coordinator.config import read_config as read_office_config
+from coordinator.report.edition import EditionFileError, read_cells, read_published
+from coordinator.results import ResultsFileError, read_results
 from protocol.errors import FederationError, ProblemsError
 from protocol.governance.approval import Decision, DecisionError
 from protocol.governance.chain import read_roster_file
 from protocol.governance.federation import Federation, TrustError
-from protocol.governance.heads import LedgerHead
 from protocol.governance.invitation import InvitationError, parse_invitation
 from protocol.governance.proposal import Proposal, ProposalError
 from protocol.governance.roster import Roster, RosterError
-from protocol.governance.tls import CertificateError
+from protocol.governance.tls import CertificateError, hosts_of
+from protocol.patterns import Marks
 from protocol.plan.digest import canonical
 from protocol.plan.model import Plan
 from protocol.plan.read import plan_text, read_canonical, read_plan
+from protocol.secagg.block import SumError
 from protocol.secagg.messages import KeyShare, Result, Trip
 from protocol.secagg.sealing import SealError, Session
+from protocol.secagg.total import read as read_sum
 from protocol.wire import codec
 from protocol.wire import federation_pb2 as pb
 from protocol.wire.encoding import MessageError
 from protocol.wire.frames import Assembler
-from protocol.wire.heads import heads_of
+from protocol.wire.heads import read_heads
 from protocol.wire.sealed import Kind as Record
 from protocol.wire.sealed import Parcel, pack, pack_accept, pack_offer, read_accept, unpack
 from protocol.wire.sealed import read_offer as offer_of
+from riskset.centre import read_authority_seed
+from riskset.roster_cli import read_consents
+from riskset.rosters import DraftError
+from site_node.carriers.errors import LineError
 from site_node.config import read_config as read_site_config
 from site_node.course import parts_of
 from site_node.data.mapping import read_mapping
@@ -48,7 +60,10 @@ from site_node.folder import UnavailableError as Unavailable
 from site_node.inbox import waiting
 from site_node.keys import read_keys
 from site_node.ledger import Ledger, LedgerError, RolledBackError
-from tests.fuzz import samples
+from site_node.patterns import _read as marks_of
+from site_node.preview.kept import _read as reviewed
+from tests.coordinator.examples import results as study_results
+from tests.fuzz import joining, samples
 
 CHUNK = 64
 LIMIT_BYTES = 1 << 20
@@ -94,10 +109,6 @@ def _frames(raw: bytes) -> list[tuple[int, bytes]]:
         found = assembler.add(pb.Chunk.FromString(share.ek))
         whole += [found] if found else []
     return whole
-
-
-def _heads(raw: bytes) -> tuple[LedgerHead, ...]:
-    return heads_of(pb.Heads.FromString(raw).heads)
 
 
 def _records(raw: bytes) -> Parcel:
@@ -162,6 +173,33 @@ def _seal(opened: tuple[int, bytes]) -> bytes:
     return made.seal_request(*opened)
 
 
+def _patterns(raw: bytes, folder: Path) -> Marks:
+    """Read a file that the ledger names by the digest of what was written."""
+    path = folder / "patterns"
+    path.write_bytes(raw)
+    return marks_of(path, hashlib.sha256(samples.patterns()[0]).digest())
+
+
+def _consent(path: Path) -> list[dict[str, str]]:
+    return read_consents([path], "crlm")
+
+
+def _review(path: Path) -> Any:
+    """Read what a look at a plan found; a damaged file counts as none."""
+    return reviewed(path)
+
+
+def _sum(raw: bytes) -> Any:
+    """Read words of a sum: as many as there are, whatever was sent."""
+    view, block, right = samples.summed()
+    words = raw[: len(right)].ljust(len(right), b"\0")
+    return read_sum(view, block, np.frombuffer(words, dtype="<u8"))
+
+
+def _edition(path: Path) -> Any:
+    return read_cells(path, study_results().study.id)
+
+
 def _plan(raw: bytes) -> Plan:
     return read_plan(plan_text(raw, "a plan"), "a plan")
 
@@ -189,7 +227,7 @@ TARGETS = (
     Target("result", _of_bytes(codec.decode_result), MESSAGE, samples.results, codec.encode_result),
     Target("shares", _of_bytes(codec.decode_shares), MESSAGE, samples.shares, codec.encode_shares),
     Target("frames", _of_bytes(_frames), (MessageError, DecodeError), samples.frames),
-    Target("heads", _of_bytes(_heads), (MessageError, DecodeError), samples.heads),
+    Target("heads", _of_bytes(read_heads), MESSAGE, samples.heads),
     Target(
         "offer",
         _of_bytes(lambda raw: offer_of(Parcel(Record.OFFER, raw))),
@@ -262,6 +300,43 @@ TARGETS = (
         samples.key_members,
         written,
     ),
+    Target("bundle-sums", _of_bytes(read_sums), (BundleError,), samples.sums_lists, written),
+    Target("bundle-salts", _of_bytes(read_salts), (BundleError,), samples.salts, written),
+    Target(
+        "results",
+        _of_file("results.json", read_results),
+        (ResultsFileError,),
+        samples.results_files,
+    ),
+    Target(
+        "edition", _of_file("publication.json", _edition), (EditionFileError,), samples.editions
+    ),
+    Target(
+        "edition-read",
+        _of_bytes(partial(read_published, name="publication.json")),
+        (EditionFileError,),
+        samples.editions,
+    ),
+    Target("knock", _of_bytes(joining.knock), (MessageError, InvitationError), joining.knocks),
+    Target("proof", _of_bytes(joining.proof), (MessageError, InvitationError), joining.proofs),
+    Target(
+        "card",
+        _of_bytes(joining.card),
+        (MessageError, InvitationError, TrustError, CertificateError, LineError),
+        joining.cards,
+    ),
+    Target("certificate", _of_bytes(hosts_of), (CertificateError,), samples.certificates),
+    Target("sum", _of_bytes(_sum), (SumError,), samples.sums),
+    Target("patterns", _patterns, (LedgerError,), samples.patterns),
+    Target("review", _of_file("review", _review), (), samples.reviews),
+    Target("office-key", _of_file("office.key", read_seed), (KeyFileError,), samples.seeds),
+    Target(
+        "authority-key",
+        _of_file("authority.key", read_authority_seed),
+        (FederationError,),
+        samples.seeds,
+    ),
+    Target("consent", _of_file("consent.json", _consent), (DraftError,), samples.consents),
 )
 """All targets. A new reader of foreign bytes gets its line here."""
 
