@@ -33,6 +33,7 @@ from protocol.wire import codec
 from protocol.wire.encoding import MessageError
 from site_node.approvals import Desk, House, PausedError
 from site_node.config import SiteConfig
+from site_node.courses import Courses
 from site_node.data.snapshot import Snapshot
 from site_node.evidence import EvidenceError, RollbackError
 from site_node.folder import FolderError, StateFolder, UnavailableError
@@ -124,7 +125,8 @@ class Node:
         desk = Desk.open(house_of(config, folder, software), folder, ledger, self._log)
         self._desk = desk
         gate = Gate(config, desk.approvals, data)
-        self._runs = Runs(gate, desk, self._seed, folder, ledger, now, random, at, self._log)
+        courses = Courses(config.site, self._seed, folder, ledger, now, at, self._log)
+        self._runs = Runs(gate, desk, courses, folder, ledger, now, random, at, self._log)
         self._runs.resume()
         self._heads = Heads(config.site, self._seed, ledger)
 
@@ -139,7 +141,7 @@ class Node:
                     course.trips,
                     course.opening.since,
                 )
-                for course in self._runs.courses.values()
+                for course in self._runs.courses.held.values()
             )
 
     def handle(self, raw: bytes) -> bytes:

@@ -5,7 +5,7 @@ be true. Whatever goes wrong on the way leaves the course as it was.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from protocol.canonical import lp
@@ -26,7 +26,6 @@ from protocol.requests import (
     Finish,
     OpenRun,
     Propose,
-    State,
 )
 from protocol.secagg.keys import KeyExchangeError
 from protocol.secagg.messages import KeyShare, Reply, RunError, Trip
@@ -43,21 +42,20 @@ from site_node.commitment import input_commitments
 from site_node.course import (
     Course,
     Opening,
-    closed_entry,
     keyed_entry,
-    read_course,
     release_entry,
     result_entry,
 )
+from site_node.courses import Courses
 from site_node.data.snapshot import Snapshot
 from site_node.evidence import require_own_words
-from site_node.folder import SEED_SIZE, StateFolder, UnavailableError, delete
+from site_node.folder import SEED_SIZE, StateFolder, UnavailableError
 from site_node.gate import Gate, HeldBackError
 from site_node.inbox import Item, ItemKind, waiting
-from site_node.keys import RunKeys, read_keys, write_keys
+from site_node.keys import RunKeys, write_keys
 from site_node.ledger import Entry, Kind, Ledger, LedgerError
 from site_node.logs import Event, Log
-from site_node.past import newest_rosters, openings, past_runs, runs_of_plan
+from site_node.past import newest_rosters, past_runs
 from site_node.patterns import Patterns
 from site_node.points import Point
 from site_node.repeats import is_accepted, same_opening, sent_before
@@ -80,21 +78,18 @@ class RunOverError(TripError):
 class Runs:
     """All runs of one hospital. Calls come one at a time.
 
-    `courses` are the open runs, by ctx, as far as they were read from the ledger; `read` says
-    whether all of them were. `newest` are the newest rosters, if they were read.
+    `courses` are those that are open. `newest` are the newest rosters, if they were read.
     """
 
     gate: Gate
     desk: Desk
-    seed: bytes = field(repr=False)
+    courses: Courses
     folder: StateFolder
     ledger: Ledger
     now: Callable[[], datetime]
     random: Callable[[int], bytes]
     at: Callable[[Point], None]
     log: Log
-    courses: dict[bytes, Course] = field(default_factory=dict)
-    read: bool = False
     newest: Mapping[tuple[str, str], Roster] | None = None
 
     def resume(self) -> None:
@@ -106,18 +101,14 @@ class Runs:
             If disk or ledger are not as they have to be.
         """
         self.take_in()
-        still = self._still_open()
-        for path in self.folder.runs.glob("*.keys*"):
-            if path.name not in {self.folder.keys(ctx).name for ctx in still}:
-                delete(path)  # nothing was sent under them, or the run is over
+        self.courses.sweep()
         self.tidy()
-        for course in self.courses.values():
+        for course in self.courses.all():
             self.log.say(Event.RESUMED, run=course.opening.name, trip=course.trips)
 
     def forget_state(self) -> None:
         """Hold nothing to be true that is not read from the ledger again."""
-        self.courses.clear()
-        self.read = False
+        self.courses.drop()
         self.newest = None
 
     def tidy(self) -> None:
@@ -128,20 +119,16 @@ class Runs:
         UnavailableError, LedgerError, FolderError
             If disk or ledger are not as they have to be.
         """
-        if not self.read:
-            for ctx in self._still_open():
-                self._read(ctx)
-            self.read = True
-        for course in list(self.courses.values()):
+        for course in self.courses.all():
             run, since = course.opening.run, course.opening.since
             # A clock that jumps back does not give back time that this run has used.
             now = max(self.now(), course.latest)
             if now >= moment(run.roster.expires):
-                self._close(course, "aborted", "the roster expired")
+                self.courses.close(course, "aborted", "the roster expired")
             elif now >= since + KEYS_LIVE:
-                self._close(course, "aborted", f"its keys were {KEYS_LIVE.days} days old")
+                self.courses.close(course, "aborted", f"its keys were {KEYS_LIVE.days} days old")
             elif self._is_revoked(run.roster):
-                self._close(course, "aborted", REVOKED)
+                self.courses.close(course, "aborted", REVOKED)
 
     def open(self, raw: bytes, asked: OpenRun) -> KeyShare:
         """Begin a run, or repeat what was answered when it began (SPEC 4.2, 4.6).
@@ -153,19 +140,19 @@ class Runs:
         FederationError
             As `Gate.admit` does.
         """
-        before = self._opening(asked.run_id)
+        before = self.courses.opening(asked.run_id)
         if before is not None:
             return same_opening(before, raw, asked)
         self.at(Point.OPEN_RECEIVED)
         run, snapshot = self.gate.admit(asked, past_runs(self.ledger), self.now())
         fresh = self.random(SEED_SIZE)
-        state, share = advertise(run, self.gate.config.site, self.seed, fresh)
+        state, share = advertise(run, self.gate.config.site, self.courses.seed, fresh)
         opening = Opening(raw, asked, run, share, snapshot.digest, self.now())
         # The secret first: an answer without it could not be gone on from.
         write_keys(self.folder.keys(run.ctx), RunKeys(fresh=fresh))
         self.ledger.append(opening.entry)
         self.newest = None
-        self.courses[run.ctx] = Course(opening, opening.since, state)
+        self.courses.held[run.ctx] = Course(opening, opening.since, state)
         self.at(Point.OPEN_WRITTEN)
         self.log.say(Event.OPENED, run=opening.name, study=run.roster.study)
         return share
@@ -210,7 +197,7 @@ class Runs:
         if written:
             self.ledger.append(*written)
             self.at(Point.RESULT_WRITTEN)
-        return self._close(course, "finished", "finished")
+        return self.courses.close(course, "finished", "finished")
 
     def abort(self, asked: Abort) -> Done:
         """End a run before its end. Always safe (SPEC 7.2).
@@ -222,7 +209,7 @@ class Runs:
         """
         course = self._course(asked.ctx)
         asked.verify(course.opening.run.roster.coordinator)
-        return course.done or self._close(course, "aborted", "the coordinator ended it")
+        return course.done or self.courses.close(course, "aborted", "the coordinator ended it")
 
     def take_in(self) -> None:
         """Write down what operators decided, and end the runs of what they withdrew (SPEC 6.6).
@@ -236,17 +223,15 @@ class Runs:
             return
         self.desk.take_in(newest_rosters(self.ledger), self.now())
         self.newest = None
-        for ctx in self._still_open():
-            course = self.courses.get(ctx) or self._read(ctx)
-            if course is not None and course.done is None:
-                self._end_if_taken_back(course)
+        for course in self.courses.all():
+            self._end_if_taken_back(course)
 
     def _end_if_taken_back(self, course: Course) -> None:
         run = course.opening.run
         if self.gate.approvals.ended(run.plan_digest, run.roster.digest):
-            self._close(course, "aborted", "an operator withdrew the plan")
+            self.courses.close(course, "aborted", "an operator withdrew the plan")
         elif self._is_revoked(run.roster):
-            self._close(course, "aborted", REVOKED)
+            self.courses.close(course, "aborted", REVOKED)
 
     def _is_revoked(self, roster: Roster) -> bool:
         """Tell whether a newer roster of the study takes back somebody who is in this one."""
@@ -297,30 +282,11 @@ class Runs:
 
     def _course(self, ctx: bytes, since: tuple[KeyShare, ...] | ClosedTrip = ()) -> Course:
         """Find a run, and see that nothing with our signature is missing from it."""
-        course = self.courses.get(ctx) or self._read(ctx)
+        course = self.courses.find(ctx)
         site = self.gate.config.site
         require_own_words(site, self.gate.identity, course, ctx, since)
         if course is None:
             raise RunError(f"{site}: no run of that name was opened here")
-        return course
-
-    def _read(self, ctx: bytes) -> Course | None:
-        """Rebuild a run from the ledger; an open one is kept, and mended where the node died."""
-        lines = list(self.ledger.lines(ctx))
-        if not any(line.kind is Kind.OPENED for line in lines):
-            return None
-        path = self.folder.keys(ctx)
-        keys = read_keys(path)
-        course, wanted = read_course(lines, self.seed, keys)
-        if course.done is not None:
-            return course
-        if wanted is None:
-            finished = course.known is not None and isinstance(course.known.next, Finished)
-            self._close(course, "finished" if finished else "aborted", "its keys are gone")
-            return self._read(ctx)
-        if wanted != keys:
-            write_keys(path, wanted)
-        self.courses[ctx] = course
         return course
 
     def _snapshot(self, course: Course) -> Snapshot:
@@ -354,7 +320,7 @@ class Runs:
         write_keys(self.folder.keys(course.ctx), RunKeys(pairs=state.pair_keys))
         self.at(Point.KEYED)
         self.log.say(Event.KEYED, run=course.opening.name)
-        return self._keep(replace(course, state=state, shares=shares, known=known))
+        return self.courses.keep(replace(course, state=state, shares=shares, known=known))
 
     def _accepted(
         self, course: Course, snapshot: Snapshot, closed: ClosedTrip
@@ -400,46 +366,16 @@ class Runs:
         entry = release_entry(course.ctx, trip, reply, commitments)
         # Computing takes its time, and an operator may have withdrawn meanwhile.
         self.take_in()
-        self._require_approved(self.courses.get(course.ctx, course), trip)
+        self._require_approved(self.courses.held.get(course.ctx, course), trip)
         self.at(Point.BEFORE_LEDGER)
         self.ledger.append(*written, *noted, entry)
         self.at(Point.AFTER_LEDGER)
-        self._keep(replace(course, state=after.state))
+        self.courses.keep(replace(course, state=after.state))
         size = sum(len(vector.words) for vector in reply.vectors)
         steps = len(reply.vectors)
         name = course.opening.name
         self.log.say(Event.ANSWERED, run=name, trip=trip.trip, steps=steps, bytes=size)
         return reply
-
-    def _close(self, course: Course, state: State, reason: str) -> Done:
-        """Delete the keys, then say so: the other way round a crash would make it a lie."""
-        self.at(Point.CLOSING)
-        delete(self.folder.keys(course.ctx))
-        self.at(Point.KEYS_DELETED)
-        chain = course.state.chain if isinstance(course.state, Keyed) else b""
-        runs = runs_of_plan(self.ledger, course.opening.run.plan_digest)
-        done = Done(self.gate.config.site, course.ctx, state, chain, runs).sign(self.seed)
-        self.ledger.append(closed_entry(done, reason))
-        self.courses.pop(course.ctx, None)
-        self.log.say(Event.CLOSED, run=course.opening.name, code=state, reason=reason)
-        return done
-
-    def _keep(self, course: Course) -> Course:
-        kept = replace(course, latest=max(course.latest, self.now()))
-        self.courses[course.ctx] = kept
-        return kept
-
-    def _still_open(self) -> list[bytes]:
-        closed = {ctx for ctx, _ in self.ledger.places(Kind.CLOSED)}
-        return [ctx for ctx, _ in self.ledger.places(Kind.OPENED) if ctx not in closed]
-
-    def _opening(self, run_id: bytes) -> Opening | None:
-        """Find the run of an id, open or over."""
-        for course in self.courses.values():
-            if course.opening.asked.run_id == run_id:
-                return course.opening
-        every = openings(self.ledger)
-        return next((opening for opening in every if opening.asked.run_id == run_id), None)
 
 
 def _hospital(course: Course, snapshot: Snapshot) -> Hospital:
