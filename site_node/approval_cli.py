@@ -88,7 +88,7 @@ def pending(
 ) -> None:
     """List the plans that were proposed, how each stands, and what of it needs a look."""
     from protocol.governance.approval import State  # noqa: PLC0415
-    from site_node.approval_page import as_json, state_of  # noqa: PLC0415
+    from site_node.approval_page import as_json, is_superseded, state_of  # noqa: PLC0415
 
     settings, software = _settings(config)
     if file is not None:
@@ -96,11 +96,13 @@ def pending(
     listed = _all(settings, software)
     lines, plans = list[str](), list[dict[str, Any]]()
     for one in listed:
-        lines.append(f"{one.words}  {one.plan.study.title}  {state_of(one)}")
-        waits = one.standing.state == State.PENDING
+        past = is_superseded(one, listed)
+        older = ", under a roster that is superseded" if past else ""
+        lines.append(f"{one.words}  {one.plan.study.title}  {state_of(one)}{older}")
+        waits = one.standing.state == State.PENDING and not past
         found = review_here(settings, software, one.plan, counts=counts) if waits else ()
         lines += [f"  review: {item}" for item in found]
-        plans.append({**as_json(one), "review": list(found)})
+        plans.append({**as_json(one), "superseded": past, "review": list(found)})
     told = {"schema": "riskset-site:pending/1", "plans": plans}
     say(output, "\n".join(lines) or "0 decisions waiting", told)
 

@@ -70,7 +70,7 @@ class ApprovalPage:
 
     def _parties(self) -> Iterator[str]:
         proposal, house = self.about.proposal, self.house
-        roster = Roster.from_bytes(proposal.rosters[-1].payload)
+        roster = _roster(self.about)
         yield (
             f"Proposed in the federation '{house.federation.name}', under the plan signer's key "
             f"{party_words(proposal.signer)}."
@@ -108,6 +108,17 @@ def state_of(about: Waiting) -> str:
     return "pending, approved for other software" if stands.outdated else "pending"
 
 
+def is_superseded(about: Waiting, listed: Sequence[Waiting]) -> bool:
+    """Tell whether a plan of the study was proposed under a newer roster: no run begins under this.
+
+    Hospitals take no roster that is older than what they have seen (SPEC 2.8).
+    """
+    own = _roster(about)
+    return any(
+        _roster(one).version > own.version for one in listed if _roster(one).study == own.study
+    )
+
+
 def word(one: Decision) -> str:
     """Say one decision: when, who, what, under which conditions, and why."""
     terms = "" if one.conditions == NO_CONDITIONS else f" ({one.conditions.in_words()})"
@@ -125,6 +136,10 @@ def edits(about: Waiting, listed: Sequence[Waiting]) -> tuple[str, ...]:
         and one.proposal.plan_digest != about.proposal.plan_digest
     ]
     return changes(before[-1].plan, about.plan) if before else ()
+
+
+def _roster(about: Waiting) -> Roster:
+    return Roster.from_bytes(about.proposal.rosters[-1].payload)
 
 
 def as_json(about: Waiting) -> dict[str, Any]:

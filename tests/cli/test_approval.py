@@ -4,7 +4,7 @@ import json
 import os
 import re
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,12 @@ from typer.testing import CliRunner
 import site_node.approval_cli
 import site_node.audit_cli
 import site_node.preview_cli
-from coordinator.members import keep_roster
+from coordinator.members import keep_roster, kept_rosters
 from coordinator.proposals import kept_proposals
 from coordinator.store import Store
 from protocol.errors import Exit, FederationError
 from protocol.governance.chain import signed_roster
-from protocol.governance.roster import Member
+from protocol.governance.roster import Member, Roster
 from protocol.plan.read import read_plan
 from riskset.centre import Wanted, found, read_authority_seed
 from riskset.plan_cli import app as plan_app
@@ -71,6 +71,15 @@ class Place:
         run = self.run(*words)
         assert run.exit_code == 0, (run.output, run.exception)
         return run.stdout
+
+    def sign_next_roster(self) -> None:
+        """Let the authority sign a version of the same hospitals."""
+        seed = read_authority_seed(self.folder / "authority" / "authority-1.key")
+        with Store(f"sqlite:///{self.folder / 'centre' / 'journal.db'}") as store:
+            (first,) = kept_rosters(store, "small")
+            before = Roster.from_bytes(first.payload)
+            after = replace(before, version=2, prev_digest=before.digest)
+            keep_roster(store, signed_roster(after, seed), utc_now())
 
     def decide(self, what: str, *more: str, words: str = "", ok: bool = True, by: str = "") -> Any:
         (*_, last) = self.ask("pending")["plans"]
@@ -269,6 +278,18 @@ def test_a_proposed_plan_is_previewed_by_its_words(proposed: Place) -> None:
     told = proposed.ask("preview", words)
     assert told["study"] == "small"
     assert told["items"]
+
+
+def test_a_plan_under_a_superseded_roster_is_told_as_such(proposed: Place) -> None:
+    proposed.sign_next_roster()
+    again = proposed.propose(SMALL.read_text(encoding="utf-8"), "again")
+    old, new = proposed.ask("pending", again)["plans"]
+    assert (old["superseded"], new["superseded"]) == (True, False)
+    assert (old["review"], bool(new["review"])) == ([], True)
+    assert old["plan"] == new["plan"]
+    proposed.decide("approve", "--comment", "under the new one")
+    assert states(proposed) == ["pending", "approved"]
+    assert "pending, under a roster that is superseded" in proposed.text("pending")
 
 
 def test_a_plan_is_returned_with_a_question(proposed: Place) -> None:
