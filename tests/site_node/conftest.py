@@ -1,12 +1,13 @@
-"""The plan of the corpus and a way to write extracts, for all tests of the hospital's side."""
+"""The corpus's plan, a way to write extracts, and a town: for all tests of the hospital's side."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from protocol.plan.model import Plan
 from protocol.plan.read import read_plan
+from tests.site_node.town import Town, town
 
 Write = Callable[[str | bytes], Path]
 
@@ -31,3 +32,11 @@ def write(tmp_path_factory: pytest.TempPathFactory) -> Write:
         return path
 
     return to_file
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Town]:
+    """Found a town of three hospitals whose operators approved its plan."""
+    made = town(tmp_path)
+    yield made
+    made.close()

@@ -13,7 +13,8 @@ from protocol.ids import SiteId
 from protocol.requests import Refusal
 from protocol.wire import codec
 from site_node.ledger import RolledBackError
-from tests.site_node.town import House, abort, drive, town
+from tests.site_node.office import abort, drive
+from tests.site_node.town import House, town
 
 S0 = SiteId("s0")
 

@@ -19,15 +19,14 @@ from site_node.ledger import Kind
 from site_node.points import Point
 from tests.federation.cohorts import changed
 from tests.protocol.governance.parties import after, seed
+from tests.site_node.office import Drive, drive
 from tests.site_node.town import (
     OPERATOR,
-    Drive,
     House,
     Killed,
     Town,
     approve,
     decision,
-    drive,
     proposal,
     signed,
     town,

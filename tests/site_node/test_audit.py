@@ -13,7 +13,8 @@ import pytest
 from protocol.ids import SiteId
 from site_node.audit import FIELDS, AuditFormat, Record, records, written
 from site_node.ledger import Ledger, LedgerError, RolledBackError
-from tests.site_node.town import Town, drive, town
+from tests.site_node.office import drive
+from tests.site_node.town import Town, town
 
 S0 = SiteId("s0")
 

@@ -14,7 +14,8 @@ from protocol.wire import codec
 from site_node.course import parts_of
 from site_node.ledger import Kind
 from site_node.points import Point
-from tests.site_node.town import Drive, House, Killed, abort, drive, town
+from tests.site_node.office import Drive, abort, drive
+from tests.site_node.town import House, Killed, town
 
 S0 = SiteId("s0")
 OURS = [point for point in Point if point not in (Point.BEFORE_SEND, Point.AFTER_SEND)]

@@ -19,7 +19,8 @@ from site_node.ledger import Kind
 from tests.federation.cohorts import changed, clinics
 from tests.federation.table import short_plan
 from tests.protocol.governance.parties import after, member, roster, seed
-from tests.site_node.town import House, Town, abort, approve, drive, signed, town
+from tests.site_node.office import abort, drive
+from tests.site_node.town import House, Town, approve, signed, town
 
 S0, S3 = SiteId("s0"), SiteId("s3")
 

@@ -1,7 +1,6 @@
 """A node's ledger is held up to what others remember of it, at every login (SPEC 2.11, 13.12)."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,16 +10,10 @@ from protocol.ids import SiteId
 from protocol.requests import Refusal
 from site_node.ledger import Kind
 from tests.protocol.governance.parties import seed
-from tests.site_node.town import House, Town, drive, town
+from tests.site_node.office import drive
+from tests.site_node.town import House, Town, town
 
 A, B = SiteId("a"), SiteId("b")
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Town]:
-    made = town(tmp_path)
-    yield made
-    made.close()
 
 
 def first(place: Town) -> House:

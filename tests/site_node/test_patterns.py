@@ -1,6 +1,5 @@
 """Rule D across the runs of a ledger: kept in files that its lines name, and enforced."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,18 +18,12 @@ from site_node.gate import HeldBackError
 from site_node.ledger import Kind, LedgerError
 from site_node.patterns import Patterns
 from tests.federation.table import short_plan
-from tests.site_node.town import Drive, House, Town, drive, town
+from tests.site_node.office import Drive, drive
+from tests.site_node.town import House, Town, town
 
 FIRST_DATA_TRIP = 2
 OPEN_AND_LOCK = 2
 """Rounds without patient data: the opening and the lock."""
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Town]:
-    made = town(tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 from protocol.errors import FederationError
 from protocol.ids import SiteId
-from protocol.requests import LOCAL_POLICY, Advance, Refusal, Request
+from protocol.requests import LOCAL_POLICY, Advance, Refusal
 from protocol.secagg.messages import KeyShare, Reply
 from protocol.wire import codec
 from site_node.data.snapshot import Snapshot
@@ -22,22 +22,10 @@ from site_node.runs import KEYS_LIVE
 from site_node.upkeep import OpenRunsError, forget_study, rotate_identity
 from tests.federation.cohorts import clinics
 from tests.protocol.governance.parties import NOW, seed
-from tests.site_node.town import House, Town, abort, drive, town
+from tests.site_node.office import abort, drive
+from tests.site_node.town import House, Town
 
 S0 = SiteId("s0")
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Town]:
-    made = town(tmp_path)
-    yield made
-    made.close()
-
-
-def code(house: House, request: Request) -> str:
-    said = house.ask(request)
-    assert isinstance(said, Refusal), said
-    return said.code
 
 
 def reasons(house: House) -> list[str]:
@@ -60,15 +48,15 @@ def test_a_run_whose_time_is_over_ends_and_stays_ended(
     if restarts:
         place.close()
     place.clock.now = NOW + later
-    assert code(house, run.request) == "run-over"
+    assert house.refusal(run.request) == "run-over"
     assert not house.folder.keys(ctx).exists()
     assert reasons(house)[0].endswith(reason)
     place.clock.now = NOW  # the clock jumps back: nothing reopens
     if restarts:
         place.close()
-    assert code(house, run.request) == "run-over"
+    assert house.refusal(run.request) == "run-over"
     assert house.handle(asked) == stored  # what was sent may be sent again
-    assert code(house, place.opening("new", rosters=())) == "roster"
+    assert house.refusal(place.opening("new", rosters=())) == "roster"
 
 
 def test_a_run_ends_in_time_though_nobody_asks(place: Town) -> None:
@@ -103,7 +91,7 @@ def test_a_run_goes_on_under_later_software_with_the_same_program_only(
     run.take(run.collect())
     place.close()
     monkeypatch.setattr("site_node.course.PROGRAM_VERSION", "2")
-    assert code(house, run.request) == "program-version"
+    assert house.refusal(run.request) == "program-version"
     assert house.handle(asked) == stored
     place.close()
     monkeypatch.undo()
@@ -120,7 +108,7 @@ def test_a_run_goes_on_with_the_rows_that_it_began_with_only(place: Town) -> Non
     for snapshots in ({}, {name: Moved(s.plan, s.cohort, ()) for name, s in other.items()}):
         house.stop()
         house.snapshots = snapshots
-        assert code(house, run.request) == LOCAL_POLICY
+        assert house.refusal(run.request) == LOCAL_POLICY
         assert house.handle(asked) == stored
     assert "another than when the run began" in house.log.getvalue()
     place.close()
@@ -160,10 +148,10 @@ def test_an_older_copy_of_the_whole_folder_stops_when_its_own_answer_comes_back(
     backup = copied(house, tmp_path / "backup")
     run.go(1)
     put_back(house, backup)
-    assert code(house, run.request) == RolledBackError.code
+    assert house.refusal(run.request) == RolledBackError.code
     assert house.query("SELECT count(*) FROM entries WHERE kind = 'evidence'") == [(1,)]
     # It stops altogether, now and after a restart, until it gets a new identity.
-    assert code(house, abort(run)) == RolledBackError.code
+    assert house.refusal(abort(run)) == RolledBackError.code
     house.stop()
     with pytest.raises(FederationError, match="not in its ledger"):
         house.start()
@@ -192,7 +180,7 @@ def test_another_runs_result_does_not_stop_a_node(place: Town) -> None:
     assert one.closed is not None
     request = two.request
     assert isinstance(request, Advance)
-    assert code(house, replace(request, since=one.closed)) in ("run", "trip-order")
+    assert house.refusal(replace(request, since=one.closed)) in ("run", "trip-order")
     one.go()
     two.go()
 
@@ -214,7 +202,7 @@ def test_a_full_disk_is_answered_and_nothing_is_half_written(place: Town) -> Non
     while not run.finished:
         before = house.node and house.query("SELECT count(*) FROM entries")
         with full_disk():
-            assert code(house, run.request) == "unavailable"
+            assert house.refusal(run.request) == "unavailable"
         assert house.query("SELECT count(*) FROM entries") == before
         run.go(1)
     assert house.query("SELECT count(*) FROM entries WHERE kind = 'release'") == [(5,)]
@@ -234,7 +222,7 @@ def test_a_disk_that_fails_in_a_commit_is_asked_what_it_has(
         raise UnavailableError("ledger.db: disk i/o error")
 
     monkeypatch.setattr(ledger, "_written", lost)
-    assert code(house, run.request) == "unavailable"
+    assert house.refusal(run.request) == "unavailable"
     monkeypatch.undo()
     assert isinstance(codec.decode_reply(run.deliver(S0)), Reply)
     assert house.query("SELECT count(*) FROM entries WHERE kind = 'release'") == [(3,)]
@@ -256,7 +244,7 @@ def test_keys_that_somebody_took_away_end_the_run(place: Town) -> None:
     run, house = drive(place).go(3), place.houses[S0]
     house.stop()
     house.folder.keys(run.ctx).unlink()
-    assert code(house, run.request) == "run-over"
+    assert house.refusal(run.request) == "run-over"
     assert reasons(house)[0].endswith("its keys are gone")
 
 
@@ -276,7 +264,7 @@ def test_a_new_identity_waits_for_open_runs(place: Town) -> None:
     with house.ledger() as ledger:
         rotate_identity(house.folder, ledger, lambda _: seed("new"))
     assert house.folder.identity.read_bytes() == seed("new")
-    assert code(house, place.opening("next")) == "roster"  # which still names the old key
+    assert house.refusal(place.opening("next")) == "roster"  # which still names the old key
 
 
 def test_a_study_is_forgotten_and_its_rules_are_not(place: Town) -> None:

@@ -16,7 +16,8 @@ from site_node.inbox import leave
 from site_node.points import Point
 from tests.federation.cohorts import clinics
 from tests.protocol.governance.parties import after, member, seed
-from tests.site_node.town import Drive, House, Killed, approve, drive, proposal, signed, town
+from tests.site_node.office import Drive, drive
+from tests.site_node.town import House, Killed, approve, proposal, signed, town
 
 S0 = SiteId("s0")
 

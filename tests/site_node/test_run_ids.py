@@ -1,8 +1,6 @@
 """At the end of a run a hospital signs which runs of the plan there were (SPEC 6.6)."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -11,14 +9,8 @@ from protocol.requests import Done
 from site_node.course import read_done
 from site_node.ledger import Kind
 from tests.protocol.governance.parties import seed
-from tests.site_node.town import Town, abort, drive, town
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Town]:
-    made = town(tmp_path)
-    yield made
-    made.close()
+from tests.site_node.office import abort, drive
+from tests.site_node.town import Town
 
 
 def last_words(place: Town) -> list[Done]:

@@ -1,10 +1,10 @@
-"""Nodes of several hospitals in one process, and an office that asks them, message by message."""
+"""Nodes of several hospitals in one process."""
 
 import hashlib
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -15,37 +15,27 @@ from protocol.cohort import Cohort
 from protocol.governance.approval import Conditions, Decision, Subject, Verdict
 from protocol.governance.chain import signed_roster
 from protocol.governance.federation import party_words
-from protocol.governance.identity import identity_public, sign
+from protocol.governance.identity import identity_public
 from protocol.governance.proposal import Proposal, propose
 from protocol.governance.roster import Roster
 from protocol.governance.signed import SignedRoster
 from protocol.ids import SiteId
-from protocol.party import Office, begin
 from protocol.plan.digest import canonical, plan_digest
 from protocol.plan.model import Plan
-from protocol.play import Finished
 from protocol.requests import (
-    Abort,
-    Advance,
-    ClosedTrip,
-    Done,
-    Finish,
     OpenRun,
     Refusal,
     Request,
     Said,
+    request_digest,
 )
-from protocol.secagg.messages import KeyShare, Reply
-from protocol.secagg.run import NO_DEADLINE
-from protocol.secagg.setup import agree
 from protocol.wire import codec
 from site_node.config import SiteConfig
-from site_node.course import run_of
 from site_node.data.snapshot import Snapshot
 from site_node.deciding import decision_item, proposal_item
 from site_node.folder import StateFolder, make_folder, state_folder, write_private
 from site_node.inbox import leave
-from site_node.ledger import Ledger
+from site_node.ledger import Kind, Ledger
 from site_node.logs import Level, Log
 from site_node.node import Node
 from site_node.points import Point
@@ -53,7 +43,6 @@ from tests.federation.cohorts import clinics
 from tests.federation.table import short_plan
 from tests.protocol.governance.parties import FEDERATION, NOW, roster, seed
 
-SALT = b"salt".ljust(32)
 SOFTWARE = seed("software")
 OPERATOR = "Dr Martin"
 
@@ -135,6 +124,20 @@ class House:
     def ask(self, request: Request) -> Said:
         return codec.decode_reply(self.handle(codec.encode_request(request)))
 
+    def refusal(self, request: Request) -> str:
+        """Ask for what must be refused; gives the code, and sees that the refusal is signed."""
+        raw = codec.encode_request(request)
+        said = codec.decode_reply(self.handle(raw))
+        assert isinstance(said, Refusal), said
+        assert said.request == request_digest(raw)
+        said.verify(self.identity)
+        return said.code
+
+    @property
+    def identity(self) -> bytes:
+        """The public key that the hospital signs under now."""
+        return identity_public(self.folder.identity.read_bytes())
+
     @contextmanager
     def ledger(self) -> Iterator[Ledger]:
         """Open the ledger of a node that is stopped."""
@@ -152,6 +155,15 @@ class House:
             return database.execute(sql, values).fetchall()
         finally:
             database.close()
+
+    def kinds(self) -> list[str]:
+        """List the kinds of the ledger's lines."""
+        return [kind for (kind,) in self.query("SELECT kind FROM entries ORDER BY seq")]
+
+    def bodies(self, kind: Kind) -> list[bytes]:
+        """Give what the ledger's lines of one kind hold."""
+        found = self.query("SELECT body FROM entries WHERE kind = ? ORDER BY seq", kind)
+        return [body for (body,) in found]
 
     def _random(self, size: int) -> bytes:
         # No two draws are alike, not even over restarts.
@@ -279,84 +291,3 @@ def settle(config: SiteConfig, cohort: Cohort) -> None:
     write_private(folder.identity, seed(config.site))
     write_private(folder.secret, cohort.secret)
     write_private(folder.federation, FEDERATION.to_bytes())
-
-
-@dataclass
-class Drive:
-    """A run as the office drives it: one request to all at a time."""
-
-    town: Town
-    opening: OpenRun
-    office: Office | None = None
-    shares: tuple[KeyShare, ...] = ()
-    closed: ClosedTrip | None = None
-    finished: bool = False
-    said: dict[tuple[SiteId, bytes], set[bytes]] = field(default_factory=dict)
-
-    @property
-    def request(self) -> Request:
-        """What is asked now."""
-        if self.office is None:
-            return self.opening
-        if isinstance(self.office.known.next, Finished):
-            assert self.closed is not None
-            return Finish(self.closed)
-        trip = self.office.request(NO_DEADLINE)
-        return Advance(self.closed or self.shares, trip)
-
-    @property
-    def raw(self) -> bytes:
-        return codec.encode_request(self.request)
-
-    @property
-    def ctx(self) -> bytes:
-        return run_of(self.opening).ctx
-
-    def deliver(self, site: SiteId) -> bytes:
-        """Ask one hospital, and note what it says."""
-        raw = self.raw
-        answer = self.town.houses[site].handle(raw)
-        self.said.setdefault((site, raw), set()).add(answer)
-        return answer
-
-    def collect(self) -> dict[SiteId, Said]:
-        return {site: codec.decode_reply(self.deliver(site)) for site in self.town.houses}
-
-    def take(self, replies: Mapping[SiteId, Said]) -> None:
-        """Go on with all answers."""
-        assert not any(isinstance(said, Refusal) for said in replies.values()), replies
-        if self.office is None:
-            self.shares = tuple(said for said in replies.values() if isinstance(said, KeyShare))
-            view = agree(run_of(self.opening), {share.site: share for share in self.shares})
-            self.office = Office(seed("office"), begin(self.town.plan, view))
-        elif isinstance(self.request, Finish):
-            assert {said.state for said in replies.values() if isinstance(said, Done)} == {
-                "finished"
-            }
-            self.finished = True
-        else:
-            answers = {s: said for s, said in replies.items() if isinstance(said, Reply)}
-            self.office, opened, uploads = self.office.close(answers, lambda: SALT)
-            self.closed = ClosedTrip(opened.result, uploads)
-
-    def go(self, trips: int | None = None) -> "Drive":
-        """Go on to the end, or for so many rounds."""
-        rounds = 0
-        while not self.finished and rounds != trips:
-            self.take(self.collect())
-            rounds += 1
-        return self
-
-
-def drive(where: Town, run: str = "run", **changed: Any) -> Drive:
-    return Drive(where, where.opening(run, **changed))
-
-
-def abort(of: Drive) -> Abort:
-    return Abort(of.ctx).sign(seed("office"))
-
-
-def resigned(_: Drive, message: Any, /, **changed: Any) -> Any:
-    """Let the office itself sign something else."""
-    other = replace(message, **changed)
-    return replace(other, signature=sign(seed("office"), *other.signed))

@@ -33,7 +33,8 @@ from site_node.data.snapshot import Snapshot
 from site_node.ledger import Kind
 from tests.coordinator.hospitals import brief_plan
 from tests.federation.cohorts import clinics, cohort, part, small_plan
-from tests.site_node.town import Drive, Town, approve, drive, resigned, town
+from tests.site_node.office import Drive, drive, resigned
+from tests.site_node.town import Town, approve, town
 
 FLOOR = 3
 """Rule D's floor in profile `exact`."""

@@ -42,7 +42,8 @@ from protocol.wire import codec
 from site_node.deciding import decision_item
 from site_node.inbox import Item, ItemKind, leave
 from tests.protocol.governance.parties import seed
-from tests.site_node.town import House, abort, decision, drive, proposal, resigned, town
+from tests.site_node.office import abort, drive, resigned
+from tests.site_node.town import House, decision, proposal, town
 
 S0, S1 = SiteId("s0"), SiteId("s1")
 PAUSED = "unavailable"

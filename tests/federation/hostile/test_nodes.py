@@ -26,7 +26,8 @@ from protocol.wire import codec
 from site_node.course import run_of
 from site_node.upkeep import forget_study
 from tests.protocol.governance.parties import after, roster, seed
-from tests.site_node.town import Drive, House, Town, approve, drive, resigned, signed, town
+from tests.site_node.office import Drive, drive, resigned
+from tests.site_node.town import House, Town, approve, signed, town
 
 S0, S1, S2 = SiteId("s0"), SiteId("s1"), SiteId("s2")
 

@@ -22,17 +22,8 @@ from site_node.inbox import Item, ItemKind, leave
 from site_node.ledger import RolledBackError
 from site_node.upkeep import forget_study
 from tests.protocol.governance.parties import after, seed
-from tests.site_node.town import (
-    House,
-    Town,
-    abort,
-    approve,
-    decision,
-    drive,
-    proposal,
-    signed,
-    town,
-)
+from tests.site_node.office import abort, drive
+from tests.site_node.town import House, Town, approve, decision, proposal, signed, town
 
 S0, S1, S2 = map(SiteId, ("s0", "s1", "s2"))
 PAUSED = "unavailable"

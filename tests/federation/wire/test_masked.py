@@ -24,7 +24,8 @@ from protocol.wire import codec
 from tests.federation.cohorts import clinics
 from tests.federation.crash.ground import brief_text
 from tests.federation.crash.invariants import vectors
-from tests.site_node.town import Drive, drive, town
+from tests.site_node.office import Drive, drive
+from tests.site_node.town import town
 
 Bytes = NDArray[np.uint8]
 
