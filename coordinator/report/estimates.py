@@ -49,63 +49,80 @@ ESTIMATES = (
     "p_value",
     "n",
     "events",
+    "estimand",
 )
 """Columns of `estimates.csv`; `time` is in the study's unit, or the share of a quantile.
 
-`cause` names one of several competing causes, and is empty for everything else.
+`cause` names one of several competing causes, and is empty for everything else. `estimand` says
+about whom a comparison is: the population's own, unless a model or strata make it another.
 """
+
+ADJUSTED = "effect at equal covariates, within hospitals"
+ROBUST = "effect in all patients with complete covariates"
+WITHIN_STRATA = "effect within strata of the score, in all patients with complete covariates"
 
 
 def estimates(results: Results) -> Table:
     """Lay out `estimates.csv`."""
-    return Table(ESTIMATES, tuple(_estimates(results)))
+    about = {card.name: card.estimand for card in results.populations}
+    rows = [
+        (
+            *_placed(place, row, results.study.arms),
+            place.estimand or about.get(place.population, ""),
+        )
+        for place, row in _estimates(results)
+    ]
+    return Table(ESTIMATES, tuple(rows))
 
 
-def _estimates(results: Results) -> Iterator[tuple[Cell, ...]]:
+def _estimates(results: Results) -> Iterator[tuple["_Place", Line]]:
     arms = results.study.arms
     for survival in results.survival:
         for row in _survival_rows(survival, arms):
-            yield _placed(_place(survival), row, arms)
+            yield _place(survival), row
     for binary in results.binary:
         weighted = effective(results, binary.population) is not None
         for row in _binary_rows(binary, arms, weighted=weighted):
-            yield _placed(_place(binary), row, arms)
+            yield _place(binary), row
     whole = {(r.endpoint, r.population): r for r in results.survival if not r.level}
     for found in results.competing:
         place = _place(whole[found.endpoint, found.population])
         for cause in found.causes:
             here = replace(place, events=cause.events, cause=cause.cause)
             for row in _cause_rows(cause, arms):
-                yield _placed(here, row, arms)
+                yield here, row
     yield from _further(results)
     for again, line in again_lines(results):
         n = again.patients if isinstance(again, DoublyRobust) else Pair(0, 0)
         events = again.events if isinstance(again, DoublyRobust) else Pair(0, 0)
         population = "complete" if isinstance(again, DoublyRobust) else again.population
-        yield _placed(_Place(again.endpoint, population, "", n, events), line, arms)
+        own = ROBUST if isinstance(again, DoublyRobust) else ""
+        yield _Place(again.endpoint, population, "", n, events, estimand=own), line
 
 
-def _further(results: Results) -> Iterator[tuple[Cell, ...]]:
+def _further(results: Results) -> Iterator[tuple["_Place", Line]]:
     """Write what stands beside the main comparison: agreement, adjustment, strata of the score."""
     arms = results.study.arms
     places = {(r.endpoint, r.population): _place(r) for r in results.survival if not r.level}
     for more, line in more_lines(results):
-        yield _placed(places[more.endpoint, more.population], line, arms)
+        yield places[more.endpoint, more.population], line
     for found in results.agreement:
         for row in agreement_lines(found):
-            yield _placed(places[found.endpoint, found.population], row, arms)
+            yield places[found.endpoint, found.population], row
     for odds in results.odds_by_hospital:
         for row in odds_lines(odds):
             here = _Place(odds.endpoint, odds.population, "", odds.patients, odds.events)
-            yield _placed(here, row, arms)
+            yield here, row
     for fit in results.adjusted:
         counts = Pair(0, fit.patients), Pair(0, fit.events)  # both arms together
         for row in adjusted_lines(fit):
-            yield _placed(_Place(fit.endpoint, "complete", "", *counts), row, arms)
+            yield _Place(fit.endpoint, "complete", "", *counts, estimand=ADJUSTED), row
     if results.stratification is not None:
         for one, row in strata_lines(results.stratification, arms):
-            within = _Place(one.endpoint, "complete", "", one.patients, one.events)
-            yield _placed(within, row, arms)
+            within = _Place(
+                one.endpoint, "complete", "", one.patients, one.events, estimand=WITHIN_STRATA
+            )
+            yield within, row
 
 
 @dataclass(frozen=True)
@@ -118,6 +135,7 @@ class _Place:
     patients: Pair[int]
     events: Pair[int]
     cause: str = ""
+    estimand: str = ""
 
 
 def _place(found: SurvivalResult | BinaryResult) -> _Place:

@@ -1,8 +1,11 @@
 """Within pairs: tests of matched pairs, hidden bias, and what another lottery would have found."""
 
+import math
+
 from coordinator.report.blocks import Block, Row, Section, Table
 from coordinator.report.sections.outcomes import named
 from coordinator.report.wording import (
+    absent,
     count,
     decimal,
     interval,
@@ -82,7 +85,9 @@ def _discordant(results: Results, found: list[PairsResult]) -> Table:
 
 
 def _cells(test: DiscordantPairs, *, by_cell: bool) -> tuple[str, ...]:
-    if by_cell:
+    if math.isnan(test.only_treated):  # a publication does not show it
+        numbers = [absent(test.only_treated), absent(test.only_comparator)]
+    elif by_cell:
         half = decimal(test.spread / 2, 1)
         numbers = [f"{decimal(n, 1)} ± {half}" for n in (test.only_treated, test.only_comparator)]
     else:

@@ -10,23 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from protocol.results.model import Results
+from protocol.results.publication.groups import SIDES, Cell, Group
+from protocol.results.publication.pair_cells import pair_groups
 from protocol.results.values.binary import BinaryResult
 from protocol.results.values.estimates import Pair
 from protocol.results.values.patients import TableOne, TableRow
 from protocol.results.values.survival import SurvivalResult
-
-Cell = tuple[str, ...]
-"""A count's name: what it counts, then where."""
-
-SIDES = ("comparator", "treated")
-
-
-@dataclass(frozen=True)
-class Group:
-    """Counts whose sum can be known; `rest` is what the sum has beside them."""
-
-    cells: Mapping[Cell, int]
-    rest: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,6 +52,8 @@ def _more(group: Group, hidden: set[Cell], floor: int) -> Iterator[Cell]:
     """Give what of a group has to be hidden with what is hidden of it already."""
     if not (hidden & group.cells.keys()) and not 0 < group.rest < floor:
         return
+    if group.whole:
+        yield from group.cells
     rest: list[tuple[int, Cell]] = [(group.rest, ())] if group.rest > 0 else []
     parts = sorted([*rest, *((n, cell) for cell, n in group.cells.items() if n > 0)])
     for _, cell in parts[:2]:
@@ -81,6 +72,8 @@ def cells(results: Results) -> Iterator[tuple[Cell, int]]:
         for cause in competing.causes:
             for side, n in sides(cause.events):
                 yield ("cause", competing.endpoint, competing.population, cause.cause, side), n
+    for group in pair_groups(results):
+        yield from group.cells.items()
     inside = results.stratification.odds if results.stratification else ()
     for odds in (*results.odds_by_hospital, *inside):
         for side, n in sides(odds.events):
@@ -125,11 +118,30 @@ def groups(results: Results) -> Iterator[Group]:
         for side in SIDES:
             yield Group(_outcome(found, side))
     yield from _levels(_outcomes(results))
+    yield from _twins(results)
+    yield from pair_groups(results)
     strata = results.stratification.strata if results.stratification else ()
     for side in SIDES:
         yield Group(
             {("stratum", str(k), side): getattr(s.patients, side) for k, s in enumerate(strata)}
         )
+
+
+def _twins(results: Results) -> Iterator[Group]:
+    """Group counts that stand in two places: the first cause is the endpoint's own event."""
+    whole = {(r.endpoint, r.population): r for r in _outcomes(results) if not r.level}
+    for found in results.competing:
+        own, first = whole.get((found.endpoint, found.population)), found.causes[0]
+        for side, n in sides(first.events):
+            if own is not None and getattr(own.events, side) == n:
+                twin: Cell = ("cause", found.endpoint, found.population, first.cause, side)
+                yield Group({outcome_cell(own, "events", side): n, twin: n}, whole=True)
+    for odds in results.odds_by_hospital:
+        own = whole.get((odds.endpoint, odds.population))
+        for side, n in sides(odds.events):
+            if own is not None and getattr(own.events, side) == n:
+                twin = ("odds", "events", odds.strata, odds.endpoint, odds.population, side)
+                yield Group({outcome_cell(own, "events", side): n, twin: n}, whole=True)
 
 
 def sides(pair: Pair[int]) -> tuple[tuple[str, int], tuple[str, int]]:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from protocol.results.model import Results
-from protocol.results.publication import further, outcomes, patients
-from protocol.results.publication.cells import Cell, Hidden, cells, hide, sizes
+from protocol.results.publication import further, outcomes, pairs, patients
+from protocol.results.publication.cells import Hidden, cells, hide, sizes
+from protocol.results.publication.groups import Cell, derived
 from protocol.results.publication.judge import Judge
 from protocol.results.publication.rules import EditionError, Floors, floors
 from protocol.results.publication.statement import statement
@@ -60,7 +61,7 @@ def publish(
     shown = {
         cell: nearest(n, chosen.rounded_to)
         for cell, n in (*cells(results), *populations.items())
-        if cell not in hidden and "without" not in cell[:2]
+        if cell not in hidden and not derived(cell)
     }
     told = statement(results, chosen, hidden, compared=bool(earlier))
     return Edition(reduced, chosen, told, shown, hidden)
@@ -84,7 +85,7 @@ def _reduced(by: Judge, found: Results) -> Results:
         flow=patients.flow(by, found.flow),
         propensity=found.propensity,
         overlap=patients.overlap(by, found.overlap),
-        designs=found.designs,
+        designs=tuple(patients.design(by, one) for one in found.designs),
         populations=found.populations,
         left_out=found.left_out,
         table_one=tuple(patients.table(by, one) for one in found.table_one),
@@ -103,4 +104,7 @@ def _reduced(by: Judge, found: Results) -> Results:
         levels=tuple(further.levels(by, found)),
         doubly_robust=tuple(further.doubly_robust(by, one) for one in found.doubly_robust),
         thresholds=found.thresholds,
+        pairs=tuple(pairs.pairs(by, found)),
+        lotteries=tuple(pairs.lotteries(by, found)),
+        interactions=tuple(pairs.interactions(by, found)),
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from protocol.results.model import Results
-from protocol.results.publication.cells import SIDES
+from protocol.results.publication.groups import SIDES
 from protocol.results.publication.judge import UNSHOWN, Judge
 from protocol.results.publication.outcomes import few
 from protocol.results.publication.tree import blank

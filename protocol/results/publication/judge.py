@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from protocol.results.publication.cells import Cell, Hidden
+from protocol.results.publication.cells import Hidden
+from protocol.results.publication.groups import Cell
 from protocol.results.publication.rules import Floors
 from protocol.results.publication.tree import both
 from protocol.results.publication.withheld import NOT_SHOWN, Withheld

@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import TypedDict, TypeVar
 
 from protocol.results.model import Results
-from protocol.results.publication.cells import SIDES, Cell, outcome_cell
+from protocol.results.publication.cells import outcome_cell
 from protocol.results.publication.curves import incidence_curve, survival_curve
+from protocol.results.publication.groups import SIDES, Cell
 from protocol.results.publication.judge import UNSHOWN, Judge
 from protocol.results.publication.patients import stratum
 from protocol.results.publication.tree import blank, both

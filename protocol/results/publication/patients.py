@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 from protocol.results.model import Results
-from protocol.results.publication.cells import SIDES, absent_cell, level_cell
+from protocol.results.publication.cells import absent_cell, level_cell
+from protocol.results.publication.groups import SIDES
 from protocol.results.publication.judge import UNSHOWN, Judge
 from protocol.results.publication.tree import blank, both
 from protocol.results.publication.withheld import NOT_SHOWN, Withheld
 from protocol.results.values.estimates import Pair
 from protocol.results.values.patients import BalanceRow, Flow, Missing, Summary, TableOne, TableRow
-from protocol.results.values.propensity import Histogram
+from protocol.results.values.propensity import Histogram, MatchedDesign
 from protocol.results.values.strata import ScoreStratum
 
 Bin = tuple[int, int]
@@ -28,6 +29,18 @@ def flow(by: Judge, found: Flow) -> Flow:
 
 def _missing(by: Judge, found: Missing) -> Pair[int]:
     return by.pair(lambda side: ("missing", found.variable, side), found.patients)
+
+
+def design(by: Judge, found: MatchedDesign) -> MatchedDesign:
+    """Hide how many were matched where nothing is shown of them and all but a few were.
+
+    Where outcomes of the matched are shown, rule D found enough left out.
+    """
+    floor = by.floors.count
+    if not found.reason or not any(0 < getattr(found.left_out, side) < floor for side in SIDES):
+        return found
+    unknown = Pair(UNSHOWN, UNSHOWN)
+    return replace(found, matched=unknown, left_out=unknown)
 
 
 def overlap(by: Judge, found: Histogram | None) -> Histogram | None:

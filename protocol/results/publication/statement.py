@@ -20,16 +20,9 @@ _NAMES = {
     "stratum": "strata of the score",
     "odds": "outcomes within strata",
     "incomplete": "patients missing a covariate",
+    "pairs": "pairs by whose event it was",
+    "first": "pairs by who has the event first",
 }
-
-
-UNPUBLISHED = {
-    "interactions": "interactions",
-    "pairs": "comparisons within pairs",
-    "lotteries": "other lotteries",
-}
-"""Parts of the results for which no floor is decided on yet, as they are called: no publication
-has them."""
 
 
 def statement(
@@ -40,7 +33,6 @@ def statement(
         *_left(results),
         *_rules(results, bound, compared=compared),
         *_hidden(hidden),
-        *_unpublished(results),
         *_warnings(results),
     )
 
@@ -98,12 +90,6 @@ def _hidden(hidden: Hidden) -> Iterator[str]:
         return
     told = ", ".join(f"{_NAMES[kind]} ({n})" for kind, n in sorted(kinds.items()))
     yield f"Hidden counts: {told}."
-
-
-def _unpublished(results: Results) -> Iterator[str]:
-    there = [told for name, told in UNPUBLISHED.items() if getattr(results, name, ())]
-    if there:
-        yield f"Left out of this edition, as no floor is decided on for them: {', '.join(there)}."
 
 
 def _warnings(results: Results) -> Iterator[str]:

@@ -10,15 +10,18 @@ from protocol.results.values.estimates import Pair
 
 T = TypeVar("T")
 
-EXACT = {"time", "times", "grid_time", "horizon", "edges", "caliper_sd", "at_risk"}
-"""Floats that are no estimates: times of the plan and its grid, edges of bins, counts at risk."""
+EXACT = {"time", "times", "grid_time", "horizon", "edges", "caliper_sd", "gamma"}
+"""Floats that are no estimates: times of the plan and its grid, edges of bins."""
 
-NAMING = {"time", "grid_time", "horizon", "df", "share"}
+COUNTED = {"at_risk", "only_treated", "only_comparator"}
+"""Floats that are counts, unless patients weigh or pairs are only expected."""
+
+NAMING = {"time", "grid_time", "horizon", "df", "share", "gamma"}
 """Numbers that say which estimate is meant, and stay where it is not shown."""
 
 PATIENTS = {
     *("patients", "events", "missing", "unassessed", "matched", "left_out", "complete"),
-    *("rows", "treated", "incomplete", "at_risk"),
+    *("rows", "treated", "incomplete", "at_risk", "pairs", "only_treated", "only_comparator"),
 }
 """Counts of patients, by their fields."""
 
@@ -37,7 +40,7 @@ def rounded(value: T, digits: int) -> T:
     """Round all estimates to significant digits (P3)."""
 
     def change(name: str, x: float) -> float:
-        exact = name in EXACT and (name != "at_risk" or x.is_integer())  # not a sum of weights
+        exact = name in EXACT or (name in COUNTED and x.is_integer())
         return x if exact else significant(x, digits)
 
     return _mapped(value, change)

@@ -5,10 +5,16 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from protocol.results.model import Results
-from protocol.results.values.estimates import Pair
+from protocol.results.values.estimates import LogRankTest, Pair
+from protocol.results.values.estimates import Test as ChiSquare
+from protocol.results.values.pairs import DiscordantPairs, HiddenBias, PairsResult
 from protocol.results.values.patients import Exclusion, Missing, Summary, TableOne, TableRow
+from protocol.results.values.sensitivity import LotteryResult
+from protocol.results.values.strata import Interaction
 from protocol.results.values.survival import CurvePoints, SurvivalResult
 from tests.coordinator.examples import binary, results, survival
+
+_TESTED = ChiSquare(4.0, 1, 0.05)
 
 COUNTS = st.one_of(st.integers(0, 12), st.integers(0, 80))
 
@@ -98,12 +104,34 @@ def table(draw: st.DrawFn) -> TableOne:
     return TableOne("matched", Pair(sizes[0], sizes[1]), tuple(rows))
 
 
+def in_pairs(
+    whole: SurvivalResult, apart: tuple[int, int], first: tuple[int, int], *, by_cell: bool
+) -> PairsResult:
+    """Make discordant pairs by a year, and the test by pair of so many that had the event first."""
+    tested = ChiSquare(1.0, 1, 0.3)
+    bounds = (HiddenBias(1.25, 0.4),)
+    half = 0.5 if by_cell else 0.0
+    one = DiscordantPairs(365, apart[0] + half, apart[1] + half, half, tested, tested, 0.5, bounds)
+    b, c = first
+    expected = Pair((b + c) / 2 + 5, (b + c) / 2 + 7)
+    by_pair = LogRankTest("log-rank by pair", Pair(c + 5.0, b + 7.0), expected, (b + c) / 4, tested)
+    ratio = whole.hazard_ratios[0]
+    size = min(whole.patients.comparator, whole.patients.treated)
+    times = (None, None) if by_cell else (by_pair, ratio)
+    return PairsResult("os", "OS", whole.population, by_cell, size, (one,), *times)
+
+
 @st.composite
 def studies(draw: st.DrawFn) -> Results:
     full, whole = results(), draw(endpoint())
     levels = with_levels(whole, (draw(COUNTS), draw(COUNTS)))
     excluded = tuple(Exclusion(name, draw(COUNTS)) for name in ("Too young", "Too old"))
     missing = (Missing("age", "Age", Pair(draw(COUNTS), draw(COUNTS))),)
+    few = st.tuples(st.integers(0, 30), st.integers(0, 30))
+    paired = in_pairs(whole, draw(few), draw(few), by_cell=draw(st.booleans()))
+    names = ("sex=male", "sex=female")
+    differ = Interaction("os", "OS", whole.population, "sex", names, "arm by level", _TESTED)
+    spread = LotteryResult("os", "OS", whole.population, 9, 0.6, 0.5, 0.7, 0.05, 0.2)
     n = Pair(draw(st.integers(8, 60)), draw(st.integers(8, 60)))
     events = Pair(
         draw(st.integers(0, n.comparator)),
@@ -115,4 +143,7 @@ def studies(draw: st.DrawFn) -> Results:
         table_one=(draw(table()),),
         survival=(whole, *levels),
         binary=(replace(binary(), patients=n, events=events),),
+        pairs=(paired,),
+        lotteries=(spread,),
+        interactions=(differ,),
     )
