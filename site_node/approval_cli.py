@@ -32,6 +32,8 @@ WordsOption = Annotated[
 ]
 CommentOption = Annotated[str, typer.Option("--comment", help="Goes with the decision.")]
 
+PAUSED = "The node is paused, and answers nothing: riskset-site resume"
+
 CountsOption = Annotated[
     bool, typer.Option("--counts", help="Show how many patients the smallest groups have.")
 ]
@@ -89,12 +91,13 @@ def pending(
     """List the plans that were proposed, how each stands, and what of it needs a look."""
     from protocol.governance.approval import State  # noqa: PLC0415
     from site_node.approval_page import as_json, is_superseded, state_of  # noqa: PLC0415
+    from site_node.deciding import is_paused  # noqa: PLC0415
 
     settings, software = _settings(config)
     if file is not None:
         _take_file(settings, software, file)
-    listed = _all(settings, software)
-    lines, plans = list[str](), list[dict[str, Any]]()
+    listed, paused = _all(settings, software), is_paused(settings, software)
+    lines, plans = [PAUSED] if paused else [], list[dict[str, Any]]()
     for one in listed:
         past = is_superseded(one, listed)
         older = ", under a roster that is superseded" if past else ""
@@ -103,8 +106,8 @@ def pending(
         found = review_here(settings, software, one.plan, counts=counts) if waits else ()
         lines += [f"  review: {item}" for item in found]
         plans.append({**as_json(one), "superseded": past, "review": list(found)})
-    told = {"schema": "riskset-site:pending/1", "plans": plans}
-    say(output, "\n".join(lines) or "0 decisions waiting", told)
+    told = {"schema": "riskset-site:pending/1", "paused": paused, "plans": plans}
+    say(output, "\n".join(lines if plans else [*lines, "0 decisions waiting"]), told)
 
 
 @app.command()

@@ -176,6 +176,11 @@ def peek(settings: SiteConfig, software: bytes) -> Approvals:
     return approvals
 
 
+def is_paused(settings: SiteConfig, software: bytes) -> bool:
+    """Tell whether an operator paused the node, or is about to."""
+    return peek(settings, software).paused
+
+
 def find(listed: tuple[Waiting, ...], text: str) -> Waiting:
     """Find a proposal by three words or the beginning of the digest; the newest of equal plans.
 

@@ -363,6 +363,15 @@ def test_a_changed_proposal_is_told_at_once(place: Place) -> None:
     assert (error.code, error.exit) == ("signature", Exit.TAMPERING)
 
 
+def test_a_pause_is_told_until_it_ends(proposed: Place) -> None:
+    assert proposed.ask("pending")["paused"] is False
+    proposed.ask("pause", "--by", "Dr Martin")
+    assert proposed.ask("pending")["paused"] is True
+    assert proposed.text("pending").startswith("The node is paused")
+    proposed.ask("resume", "--by", "Dr Martin")
+    assert proposed.ask("pending")["paused"] is False
+
+
 def test_a_running_node_gets_it_by_its_inbox(proposed: Place) -> None:
     state = read_config(proposed.site).state
     with state_folder(state) as folder, closing(Ledger.open(folder.ledger, folder.head)) as ledger:
