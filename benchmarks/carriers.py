@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.processes import memory_of, processor_seconds
 from benchmarks.report import Row, Section
+from coordinator.carriers import Carrier
 from coordinator.carriers.grpc import GrpcServer
 from coordinator.carriers.hooks import Hooks, Tls
 from coordinator.carriers.limits import Limits
@@ -82,7 +83,7 @@ def measure_crowd(*, quick: bool) -> Section:
     return Section(f"{sites:,} connected hospitals", how, rows)
 
 
-def trips(server: GrpcServer, sites: int, size: int, count: int) -> list[float]:
+def trips(carrier: Carrier, sites: int, size: int, count: int) -> list[float]:
     """Time so many trips, in seconds, after two that are not counted."""
     request = size.to_bytes(8, "little") + bytes(SMALL - 8)
     asked = {site_name(place): request for place in range(sites)}
@@ -90,7 +91,7 @@ def trips(server: GrpcServer, sites: int, size: int, count: int) -> list[float]:
     for _ in range(count + 2):
         began = time.perf_counter()
         deadline = datetime.now(UTC) + timedelta(minutes=5)
-        heard = {site for site, _ in server.exchange(asked, deadline, lambda: False)}
+        heard = {site for site, _ in carrier.exchange(asked, deadline, lambda: False)}
         took.append(time.perf_counter() - began)
         if len(heard) != sites:
             raise RuntimeError("not every hospital answered")

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -21,7 +21,7 @@ from threading import Thread
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.carriers import KILO, LARGE, SMALL, seed_of, site_name
+from benchmarks.carriers import KILO, LARGE, SMALL, seed_of, site_name, trips
 from benchmarks.many_sites import COUNTS, LARGEST, SEVEN, gathered
 from benchmarks.processes import processor_seconds
 from benchmarks.report import Row, Section
@@ -52,7 +52,7 @@ def measure(runs: int) -> Section:
     with superlink() as (link, pid), carrying(link) as carrier:
         for size in (SMALL, LARGE):
             before = processor_seconds(pid)
-            took = 1000 * median(_trips(carrier, size, 2 * runs))
+            took = 1000 * median(trips(carrier, SEVEN, size, 2 * runs))
             each = 1000 * (processor_seconds(pid) - before) / (2 * runs + 1)
             what = f"7 hospitals, {size // KILO} kB from each"
             rows.append(Row(what, took, "ms"))
@@ -128,20 +128,6 @@ def _secagg_plus(counts: list[NDArray[np.int64]]) -> NDArray[np.float64]:
 def _pair_seed(one: int, other: int) -> bytes:
     low, high = sorted((one, other))
     return np.random.default_rng([low, high]).bytes(32)
-
-
-def _trips(carrier: FlowerCarrier, size: int, times: int) -> list[float]:
-    request = size.to_bytes(8, "little") + bytes(SMALL - 8)
-    asked = {site_name(place): request for place in range(SEVEN)}
-    took = []
-    for _ in range(times + 1):
-        began = time.perf_counter()
-        deadline = datetime.now(UTC) + timedelta(minutes=5)
-        heard = {site for site, _ in carrier.exchange(asked, deadline, lambda: False)}
-        took.append(time.perf_counter() - began)
-        if len(heard) != SEVEN:
-            raise RuntimeError("not every hospital answered")
-    return took[1:]
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from protocol.layout import Layout
 from protocol.secagg.block import Total
 from protocol.secagg.messages import Block, Contribution, KeyShare, Result, Run, View
 from protocol.secagg.office import by_step, close_trip, open_trip
-from protocol.secagg.result import recompute
+from protocol.secagg.result import Checked, recompute
 from protocol.secagg.site import (
     FIRST_STEP,
     FIRST_TRIP,
@@ -142,11 +142,15 @@ def ask(
     # Every site would add up the same bytes; around one table once is enough for all.
     uploads = by_step(now.view, number, blocks, replies)
     checked = recompute(now.view, blocks, uploads, opened.result)
-    after = replace(
+    return Asked(go_on(now, states, checked), opened.totals, opened.result)
+
+
+def go_on(now: Gathered, states: Mapping[SiteId, Keyed], checked: Checked) -> Gathered:
+    """Let every site accept a checked result, and everybody count on from it (SPEC 6.5)."""
+    return replace(
         now,
         sites={site: accept(state, checked) for site, state in states.items()},
-        chain=next_chain(now.chain, opened.result.digest),
+        chain=next_chain(now.chain, checked.result.digest),
         trips=now.trips + 1,
-        steps=now.steps + len(blocks),
+        steps=now.steps + len(checked.result.steps),
     )
-    return Asked(after, opened.totals, opened.result)

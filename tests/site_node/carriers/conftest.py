@@ -1,21 +1,5 @@
 """No test of a carrier leaves a thread behind."""
 
-import threading
-from collections.abc import Iterator
+from tests.threads import no_thread_is_left
 
-import pytest
-
-
-@pytest.fixture(autouse=True)
-def no_thread_is_left() -> Iterator[None]:
-    before = set(threading.enumerate())
-    yield
-    # gRPC's own poller of asynchronous servers stays for the life of the process.
-    left = [
-        thread
-        for thread in threading.enumerate()
-        if thread not in before and "_poll_wrapper" not in thread.name
-    ]
-    for thread in left:
-        thread.join(5)
-    assert [thread.name for thread in left if thread.is_alive()] == []
+__all__ = ["no_thread_is_left"]

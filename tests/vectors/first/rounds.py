@@ -1,17 +1,15 @@
 """Cases of whole runs, with every value that leaves a party."""
 
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 from protocol.ids import SiteId
 from protocol.layout import Layout
-from protocol.secagg.messages import Contribution
+from protocol.secagg.messages import Block, Contribution
 from protocol.secagg.office import by_step, close_trip, open_trip
 from protocol.secagg.result import recompute
-from protocol.secagg.run import Gathered, Question, Seeds, blocks_of, gather
-from protocol.secagg.site import accept
+from protocol.secagg.run import Gathered, Question, Seeds, blocks_of, gather, go_on
 from protocol.secagg.site import answer as reply_to
-from protocol.secagg.transcript import next_chain
 from tests.vectors.first.given import Given, cells_of, field_of, raw, run_of, shown
 
 
@@ -31,13 +29,7 @@ def case_round(given: Given) -> Any:
 
 def _play(now: Gathered, number_: int, trip: Given) -> tuple[Gathered, dict[str, Any]]:
     """Play one trip move by move, keeping every value that crosses a wall."""
-    questions = [
-        Question(
-            q["kind"], Layout(tuple(field_of(f) for f in q["fields"])), tuple(q["key"]), q["lock"]
-        )
-        for q in trip["questions"]
-    ]
-    blocks = blocks_of(now, questions)
+    blocks = blocks_of(now, [_question(asked) for asked in trip["questions"]])
     request = open_trip(
         now.view,
         now.coordinator_seed,
@@ -48,26 +40,12 @@ def _play(now: Gathered, number_: int, trip: Given) -> tuple[Gathered, dict[str,
     )
     states, replies = {}, {}
     for site, state in now.sites.items():
-        own = [
-            Contribution(
-                {f.name: cells_of(f.kind, o["release"][f.name]) for f in block.layout.fields},
-                o["patients"],
-                o["flag"],
-            )
-            for block, o in zip(blocks, trip["own"][site], strict=True)
-        ]
-        said = raw(trip["statements"].get(site, ""))
+        own, said = _own(blocks, trip["own"][site]), raw(trip["statements"].get(site, ""))
         states[site], replies[site] = reply_to(state, request, blocks, own, said)
     opened = close_trip(now.view, now.coordinator_seed, number_, blocks, replies)
     uploads = by_step(now.view, number_, blocks, replies)
     checked = recompute(now.view, blocks, uploads, opened.result)
-    after = replace(
-        now,
-        sites={site: accept(state, checked) for site, state in states.items()},
-        chain=next_chain(now.chain, opened.result.digest),
-        trips=now.trips + 1,
-        steps=now.steps + len(blocks),
-    )
+    after = go_on(now, states, checked)
     return after, {
         "request_signature": request.signature.hex(),
         "chain": now.chain.hex(),
@@ -86,3 +64,20 @@ def _play(now: Gathered, number_: int, trip: Given) -> tuple[Gathered, dict[str,
         "result_signature": opened.result.signature.hex(),
         "chain_after": after.chain.hex(),
     }
+
+
+def _question(asked: Given) -> Question:
+    layout = Layout(tuple(field_of(field) for field in asked["fields"]))
+    return Question(asked["kind"], layout, tuple(asked["key"]), asked["lock"])
+
+
+def _own(blocks: Sequence[Block], given: Sequence[Given]) -> list[Contribution]:
+    """Read what a site puts in, one contribution for each question."""
+    return [
+        Contribution(
+            {f.name: cells_of(f.kind, own["release"][f.name]) for f in block.layout.fields},
+            own["patients"],
+            own["flag"],
+        )
+        for block, own in zip(blocks, given, strict=True)
+    ]
