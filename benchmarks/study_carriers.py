@@ -21,8 +21,8 @@ def measure(runs: int) -> Section:
         with superlink() as (link, _), running(over_flower(consortium, link)) as parties:
             flower, _ = _seconds(_conduct(parties), runs)
     how = (
-        "From the start of a run to its last sum. Embedded: all hospitals in one process, one after "
-        "the other, with ledgers and journal synced. gRPC and Flower: seven nodes that are "
+        "From the start of a run to its last sum. Embedded: all hospitals in one process, one "
+        "after the other, with ledgers and journal synced. gRPC and Flower: seven nodes that are "
         f"processes, which are up, and the coordinator's daemon; TLS. Medians of {runs}, one run "
         "before is not counted. Under stock SuperNodes each trip takes one message at the least, "
         "which starts a process: that row is the trips times the message measured apart."
