@@ -7,27 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.canonical import canonical_json, digest
-from protocol.governance.roster import FIRST, Member, Roster, RosterError, simulated_roster
+from protocol.governance.roster import Roster, RosterError, simulated_roster
 from protocol.ids import SiteId
-
-
-def member(name: str) -> Member:
-    return Member(SiteId(name), f"Spital {name}", digest("identity", name))
-
-
-def roster(*names: str, **changed: Any) -> Roster:
-    parts = {
-        "federation": "Leberzentren",
-        "study": "crlm",
-        "version": 1,
-        "prev_digest": FIRST,
-        "not_before": "2030-01-01",
-        "expires": "2031-01-01T12:00:00Z",
-        "members": tuple(member(name) for name in names or ("a", "b", "c")),
-        "coordinator": digest("office"),
-        **changed,
-    }
-    return Roster(**parts)
+from tests.protocol.governance.parties import member, roster
 
 
 def test_members_stand_in_the_order_of_their_ids_bytes() -> None:
@@ -119,7 +101,7 @@ def test_min_sites_is_never_below_three() -> None:
         ),
         ({"members": (member("a"), member("b"), replace(member("c"), identity=b""))}, "32 bytes"),
         ({"members": (member("a"), member("b"), replace(member("c"), name=""))}, "empty"),
-        ({"coordinator": digest("identity", "a")}, "one key"),
+        ({"coordinator": member("a").identity}, "one key"),
         ({"verifiers": (SiteId("a"),)}, "two or more"),
         ({"verifiers": (SiteId("a"), SiteId("a"))}, "two or more"),
         ({"verifiers": (SiteId("a"), SiteId("x"))}, "not a member"),
@@ -139,6 +121,6 @@ def test_rules_are_named_in_the_refusal(changed: dict[str, Any], says: str) -> N
 
 
 def test_identities_are_found_by_id() -> None:
-    assert roster().identity_of(SiteId("b")) == digest("identity", "b")
+    assert roster().identity_of(SiteId("b")) == member("b").identity
     with pytest.raises(RosterError, match="x is not in the roster"):
         roster().identity_of(SiteId("x"))
