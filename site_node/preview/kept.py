@@ -6,6 +6,7 @@ software make together: whatever changes one of them has the study rehearsed ane
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from protocol.canonical import canonical_json, digest
 from protocol.disclosure_site import Tighter
 from protocol.plan.digest import plan_digest
 from site_node.data.snapshot import Snapshot
-from site_node.folder import FOLDER_MODE, StateFolder, write_private
+from site_node.folder import FOLDER_MODE, StateFolder, UnavailableError, write_private
 
 Found = tuple[str, ...]
 
@@ -31,8 +32,6 @@ def kept_or(
 
     Raises
     ------
-    UnavailableError
-        If the disk refuses.
     FederationError
         As `look` does.
     """
@@ -42,8 +41,10 @@ def kept_or(
     kept = _read(path)
     if kept is None:
         kept = look()
-        path.parent.mkdir(mode=FOLDER_MODE, exist_ok=True)
-        write_private(path, canonical_json({"review": list(kept)}))
+        # Only time is lost where the disk does not take it.
+        with suppress(OSError, UnavailableError):
+            path.parent.mkdir(mode=FOLDER_MODE, exist_ok=True)
+            write_private(path, canonical_json({"review": list(kept)}))
     return kept
 
 
