@@ -30,7 +30,13 @@ from protocol.stats.cox import (
     residual_squares,
     terms,
 )
-from protocol.stats.distributions import ChiSquare, chi_square_tail, normal_quantile, ratio
+from protocol.stats.distributions import (
+    ChiSquare,
+    chi_square_tail,
+    exponential,
+    normal_quantile,
+    ratio,
+)
 from protocol.stats.log_rank import FAMILY, LogRank, log_rank, xie_liu
 from protocol.stats.partial_likelihood import Ties
 from protocol.stats.rmst import Rmst, difference, rmst
@@ -259,9 +265,9 @@ def hazard_ratio_of(
         method=method,
         log_hr=log_hr,
         std_error=std_error,
-        hazard_ratio=math.exp(log_hr),
-        conf_low=math.exp(log_hr - half),
-        conf_high=math.exp(log_hr + half),
+        hazard_ratio=exponential(log_hr),
+        conf_low=exponential(log_hr - half),
+        conf_high=exponential(log_hr + half),
         statistic=wald,
         p_value=chi_square_tail(wald * wald, 1),
         likelihood_ratio=likelihood_ratio,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.stats import linear
-from protocol.stats.distributions import chi_square_tail, normal_quantile, ratio
+from protocol.stats.distributions import chi_square_tail, exponential, normal_quantile, ratio
 from protocol.stats.linear import TOLERANCE
 from protocol.stats.logistic import LogisticSums, full_matrix, leeway, newton_step
 from protocol.stats.partial_likelihood import Ties
@@ -179,7 +179,7 @@ class AdjustedFit:
     def interval(self, position: int, level: float = 0.95) -> tuple[float, float]:
         """Limits of the hazard ratio of one column."""
         half = normal_quantile(level) * self.std_error[position]
-        return math.exp(self.raw[position] - half), math.exp(self.raw[position] + half)
+        return exponential(self.raw[position] - half), exponential(self.raw[position] + half)
 
     def p_value(self, position: int) -> float:
         """Wald's P value of one column."""

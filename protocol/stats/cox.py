@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from protocol.errors import FederationError
-from protocol.stats.distributions import chi_square_tail, normal_quantile, ratio
+from protocol.stats.distributions import chi_square_tail, exponential, normal_quantile, ratio
 from protocol.stats.partial_likelihood import CoxTerms, Ties, informative_events, terms
 from protocol.stats.sandwich import (
     PairCell,
@@ -112,7 +112,7 @@ class Cox:
         """Limits of the hazard ratio; robust by default where patients are weighted."""
         robust = self.weighted if robust is None else robust
         half = normal_quantile(level) * (self.robust_std_error if robust else self.std_error)
-        return _exp(self.log_hr - half), _exp(self.log_hr + half)
+        return exponential(self.log_hr - half), exponential(self.log_hr + half)
 
     @property
     def p_value(self) -> float:
@@ -230,11 +230,6 @@ def check_estimable(comparator: int, treated: int) -> None:
     if comparator == 0 or treated == 0:
         arm = "treated" if treated == 0 else "comparator"
         raise NotEstimable(f"the {arm} arm has no event while both arms are at risk")
-
-
-def _exp(log_ratio: float) -> float:
-    """Exponentiate; infinite where a limit is beyond all numbers."""
-    return math.exp(log_ratio) if log_ratio < 709 else math.inf
 
 
 def _total(parts: Iterable[CoxTerms]) -> CoxTerms:

@@ -44,6 +44,14 @@ def symmetric(estimate: float, std_error: float, level: float = 0.95) -> tuple[f
     return estimate - half, estimate + half
 
 
+def exponential(log_ratio: float) -> float:
+    """Exponentiate a logarithm of a ratio; infinite where the ratio is beyond all numbers.
+
+    Per unit of a covariate in tiny units, or at the upper limit of a wide interval, it may be.
+    """
+    return math.exp(log_ratio) if not log_ratio > 709 else math.inf
+
+
 def two_sided(z: float) -> float:
     """Two-sided P value of a standard normal statistic."""
     return 2 * float(ndtr(-abs(z)))

@@ -9,6 +9,7 @@ from lifelines import CoxPHFitter
 
 from protocol.stats import cox
 from protocol.stats.cox import CoxTerms, NotEstimable, PairCell, Ties, fit, terms
+from protocol.stats.distributions import exponential
 from protocol.stats.table import RiskTable, tabulate
 from tests.protocol.stats.pooled import rows
 
@@ -217,3 +218,11 @@ def test_terms_are_derivatives(group: list[tuple[int, int, int]], b: float, ties
 def test_strata_add() -> None:
     once = terms(SMALL, 0.3)
     assert (once + once).score == 2 * once.score
+
+
+def test_ratios_beyond_all_numbers_are_infinite() -> None:
+    """Per unit of a covariate in moles by the litre, a log hazard ratio may be 20,000."""
+    assert exponential(2e4) == math.inf
+    assert exponential(-2e4) == 0.0
+    assert exponential(math.log(3.0)) == pytest.approx(3.0)
+    assert math.isnan(exponential(math.nan))
