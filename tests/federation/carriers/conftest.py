@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.federation.carriers.world import PATIENCE_SECONDS
+
 
 @pytest.fixture(autouse=True)
 def no_thread_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
@@ -19,5 +21,5 @@ def no_thread_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
         if thread not in before and "_poll_wrapper" not in thread.name
     ]
     for thread in left:
-        thread.join(5)
+        thread.join(PATIENCE_SECONDS)
     assert [thread.name for thread in left if thread.is_alive()] == []

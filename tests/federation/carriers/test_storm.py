@@ -9,7 +9,15 @@ from protocol.ids import SiteId, site_id
 from site_node.carriers.events import Down
 from site_node.doctor.proxy import Proxy
 from site_node.doctor.way import Way
-from tests.federation.carriers.world import SITES, dialling, never, port, seed, soon
+from tests.federation.carriers.world import (
+    PATIENCE_SECONDS,
+    SITES,
+    dialling,
+    never,
+    port,
+    seed,
+    soon,
+)
 from tests.site_node.carriers.gate import Gate
 from tests.site_node.doctor.loopback import server, tunnel
 
@@ -67,7 +75,7 @@ def test_a_line_that_breaks_while_the_hospital_computes() -> None:
         told = caller.submit(
             lambda: list(coordinator.server.exchange({SITES[0]: b"?"}, soon(), never))
         )
-        assert gate.asked.wait(10)
+        assert gate.asked.wait(PATIENCE_SECONDS)
         lines[0].shutdown(SHUT_RDWR)
         assert "broke" in str(one.events.until_a(Down).error)
         one.until_connected(2)

@@ -101,6 +101,15 @@ class Ground:
     def site_files(self) -> dict[SiteId, Path]:
         return {site: self.site_file(site) for site in self.sites}
 
+    def log(self, site: SiteId) -> str:
+        """Read a hospital's own log."""
+        file = self.site_file(site).with_name("node.log")
+        return file.read_text(encoding="utf-8") if file.exists() else ""
+
+    def logins(self) -> dict[SiteId, int]:
+        """Count how often every hospital has logged in."""
+        return {site: self.log(site).count('"event": "connected"') for site in self.sites}
+
     def settings(self, site: SiteId) -> SiteConfig:
         return read_site_config(self.site_file(site))
 

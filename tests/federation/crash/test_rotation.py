@@ -35,10 +35,6 @@ from tests.federation.crash.lives import Death, lines
 LEARNT = '"coordinator-key-replaced"'
 
 
-def log_of(ground: Ground, site: str) -> str:
-    return (ground.folder / site / "node.log").read_text()
-
-
 def turned(ground: Ground, store: Store, *, abandon: bool = False) -> Rotation:
     """Type `riskset rotate`."""
     now = datetime.now(UTC)
@@ -69,18 +65,18 @@ def test_hospitals_follow_the_authority_to_a_new_key(
         shutil.copy2(ground.office.key, stolen)
         changed(ground, journal.store)
         made.office.again()
-        made.until(lambda: all(LEARNT in log_of(ground, site) for site in ground.sites))
+        made.until(lambda: all(LEARNT in ground.log(site) for site in ground.sites))
         again = started(ground, journal.store)
         made.until_published(again)
         shutil.copy2(stolen, ground.office.key)
         made.office.again()
         refused = "does not hold the coordinator's identity key"
-        made.until(lambda: all(refused in log_of(ground, site) for site in ground.sites))
+        made.until(lambda: all(refused in ground.log(site) for site in ground.sites))
         made.stop()
     assert json.loads(published(ground, again)) == sums
     for site in ground.sites:
         assert lines(ground.state(site).ledger, Kind.SUCCEEDED) == 1
-        assert log_of(ground, site).rindex('"connected"') < log_of(ground, site).rindex(refused)
+        assert ground.log(site).rindex('"connected"') < ground.log(site).rindex(refused)
 
 
 def test_a_run_ends_with_the_key(ground: Ground, sums: Any) -> None:
@@ -99,7 +95,7 @@ def test_a_run_ends_with_the_key(ground: Ground, sums: Any) -> None:
         request_abort(journal.store, journal.run_id, datetime.now(UTC))
         made.until(lambda: journal.row().state is RunState.ABORTED)
         for site in ground.sites:
-            assert "a newer roster of the study takes back a party" in log_of(ground, site)
+            assert "a newer roster of the study takes back a party" in ground.log(site)
             assert [path.name for path in ground.state(site).runs.iterdir()] == ["head"]
         again = started(ground, journal.store, replaces=journal.run_id)
         made.until_published(again)

@@ -36,7 +36,6 @@ import pytest
 from coordinator.control import request_resume
 from coordinator.journal import Journal, RunState, Wish
 from coordinator.points import Point as OfficePoint
-from protocol.ids import SiteId
 from site_node.ledger import Kind
 from site_node.points import Point
 from tests.federation.crash.cluster import Cluster, Machine, cluster, running
@@ -44,10 +43,6 @@ from tests.federation.crash.ground import Ground
 from tests.federation.crash.invariants import arrivals, require_sound
 from tests.federation.crash.lives import Death, World, hospital, lines, office, rows, screen
 from tests.federation.crash.mounts import remounted
-
-
-def log_of(ground: Ground, site: SiteId) -> str:
-    return (ground.folder / site / "node.log").read_text()
 
 
 def limited(machine: Machine, size_bytes: int) -> None:
@@ -127,7 +122,7 @@ def test_a_hospital_that_cannot_write_keys_goes_on_when_it_can(
         made.until(mark.exists)
         remounted(machine.number, keys, "ro")
         made.go_on(machine, partial(has_unavailable, journal))
-        assert "read-only file system" in log_of(ground, site)
+        assert "read-only file system" in ground.log(site)
         remounted(machine.number, keys, "rw")
         ended(made, journal, sums)
     assert machine.ends == []
@@ -220,7 +215,7 @@ def test_an_old_copy_of_a_hospital_answers_nothing(ground: Ground, sums: Any) ->
         (ground.folder / "old").rename(folder / "state")
         before = [reply for who, reply, _ in arrivals(ground) if who == site]
         machine.start()
-        made.until(lambda: "ledger-rollback" in log_of(ground, site) or 1 in machine.ends)
+        made.until(lambda: "ledger-rollback" in ground.log(site) or 1 in machine.ends)
         machine.stop()
         assert [reply for who, reply, _ in arrivals(ground) if who == site] == before
         shutil.rmtree(folder / "state")
@@ -249,29 +244,25 @@ def test_an_old_copy_beside_the_node_that_lives(ground: Ground, sums: Any) -> No
         (other.parent / "node.log").unlink()
         machine.start()
         made.until(lambda: pause.exists() and lines(ledger, Kind.RELEASE) == 3)
+        before = ground.logins()[site]
         machine.again()  # its login tells where its ledger stands
-        made.until(lambda: is_connected(ground, site))
+        made.until(lambda: ground.logins()[site] > before)
         copy.start()
         try:
             made.until(lambda: "another program is connected" in log_at(other))
-            before = [reply for who, reply, _ in arrivals(ground) if who == site]
-            made.until(lambda: "another program logged in" in log_of(ground, site))
+            said = [reply for who, reply, _ in arrivals(ground) if who == site]
+            made.until(lambda: "another program logged in" in ground.log(site))
             machine.stop()
             made.until(lambda: "which this hospital signed at an earlier login" in log_at(other))
         finally:
             copy.stop()
-        assert [reply for who, reply, _ in arrivals(ground) if who == site] == before
+        assert [reply for who, reply, _ in arrivals(ground) if who == site] == said
+        before = ground.logins()[site]
         machine.start()
-        made.until(lambda: is_connected(ground, site))
+        made.until(lambda: ground.logins()[site] > before)
         made.go_on(made.sites[busy], lambda: lines(ground.state(busy).ledger, Kind.RELEASE) == 3)
         made.until(partial(published_if_resumed, journal))
         ended(made, journal, sums)
-
-
-def is_connected(ground: Ground, site: SiteId) -> bool:
-    """Tell whether a hospital has logged in since its last start."""
-    log = log_of(ground, site)
-    return '"connected"' in log[log.rindex('"event": "started"') :]
 
 
 def log_at(config: Path) -> str:

@@ -28,7 +28,6 @@ from coordinator.points import Point as OfficePoint
 from protocol.governance.approval import Conditions
 from protocol.governance.chain import next_version, signed_roster
 from protocol.governance.roster import Roster
-from protocol.ids import SiteId
 from protocol.plan.digest import plan_digest
 from riskset.centre import certify
 from site_node.ledger import Kind
@@ -45,10 +44,6 @@ DAY, NEXT_DAY = 24, 25
 
 def in_a_day() -> str:
     return f"{datetime.now(UTC) + timedelta(hours=DAY):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def log_of(ground: Ground, site: SiteId) -> str:
-    return (ground.folder / site / "node.log").read_text()
 
 
 def ended(made: Cluster, journal: Journal, sums: Any) -> None:
@@ -79,12 +74,12 @@ def test_a_run_ends_with_its_roster(ground: Ground, sums: Any) -> None:
         request_abort(journal.store, journal.run_id, datetime.now(UTC))
         made.until(lambda: journal.row().state is RunState.ABORTED)
         for site in ground.sites:
-            assert "the roster expired" in log_of(ground, site)
+            assert "the roster expired" in ground.log(site)
             assert [path.name for path in ground.state(site).runs.iterdir()] == ["head"]
             assert lines(ground.state(site).ledger, Kind.RELEASE) == 2
         before = Roster.from_bytes(first.payload)
-        years = {"not_before": before.not_before, "expires": "2090-01-01T00:00:00Z"}
-        longer = next_version(before, before.members, **years)
+        begins, years = before.not_before, "2090-01-01T00:00:00Z"
+        longer = next_version(before, before.members, not_before=begins, expires=years)
         chain = (first, signed_roster(longer, ground.authority_seed))
         again = ground.start(journal.store, *chain, replaces=journal.run_id)
         made.until_published(again)
@@ -106,7 +101,7 @@ def test_a_run_stops_with_an_approval_and_goes_on_with_the_next(ground: Ground, 
         ground.pass_hours(NEXT_DAY)
         made.go_on(made.sites[site], lambda: journal.row().state is RunState.REFUSED)
         assert f"{site} refuses trip 3 [local-policy]" in journal.row().reason
-        assert "the approval expired on" in log_of(ground, site)
+        assert "the approval expired on" in ground.log(site)
         assert lines(ground.state(site).ledger, Kind.RELEASE) == 2
         refused_again(made, journal)
         ground.approve(site)
@@ -121,7 +116,7 @@ def test_a_run_waits_for_a_certificate(ground: Ground, sums: Any) -> None:
         made.until(mark.exists)
         certify(ground.centre, keys, [HOST], datetime.now(UTC) - timedelta(days=500))
         made.office.again()
-        made.until(lambda: all("certificate expired on" in log_of(ground, s) for s in made.sites))
+        made.until(lambda: all("certificate expired on" in ground.log(s) for s in made.sites))
         assert journal.row().state is RunState.ASKING
         certify(ground.centre, keys, [HOST], datetime.now(UTC))
         made.office.again()
@@ -140,7 +135,7 @@ def test_other_files_of_one_program_go_on_with_a_run_and_begin_none(
         second = ground.start(journal.store)
         made.until_state(second, RunState.REFUSED)
         assert f"{site} refuses the opening [local-policy]" in second.row().reason
-        assert "approved for another version of the software" in log_of(ground, site)
+        assert "approved for another version of the software" in ground.log(site)
         ground.approve(site, software=newer)
         made.resume(second, "resumed")
         made.until(lambda: second.row().published is not None)
@@ -157,7 +152,7 @@ def test_a_node_of_another_program_waits_outside(ground: Ground, sums: Any) -> N
         made.until(mark.exists)
         made.sites[site].again(program="2")
         turned_away = "the coordinator runs version '1' of the study program, we '2'"
-        made.until(lambda: turned_away in log_of(ground, site))
+        made.until(lambda: turned_away in ground.log(site))
         assert journal.row().state is RunState.ASKING
         assert lines(ground.state(site).ledger, Kind.RELEASE) == 2
         made.sites[site].again(program="1")

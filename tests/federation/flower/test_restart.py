@@ -11,7 +11,7 @@ from coordinator.carriers.flower.link import FlowerRun
 from site_node.carriers.flower.link import public_of
 from tests.federation.carriers.signed import Office as Asking
 from tests.federation.carriers.signed import SignedHospital, question
-from tests.federation.carriers.world import SITES, never, soon
+from tests.federation.carriers.world import PATIENCE_SECONDS, SITES, never, soon
 from tests.federation.flower.superlink import IN_MEMORY, Running, register, superlink_in
 from tests.federation.flower.world import node, office
 from tests.site_node.carriers.gate import Gate
@@ -39,7 +39,7 @@ def test_the_superlink_is_killed_in_mid_trip(own: Running) -> None:
         with node(link, handle):
             asking = Asking(lambda: carrying.carrier)
             answers = thread.submit(asking.ask, {H1: question()})
-            assert gate.asked.wait(20)
+            assert gate.asked.wait(PATIENCE_SECONDS)
             own.stop()
             gate.open()
             own.start()
