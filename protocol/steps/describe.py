@@ -32,6 +32,8 @@ from protocol.steps.plausible import require, require_moments
 from protocol.steps.population import Population
 
 MAX_WEIGHT = 1e4
+USUAL_REACH = 2.0**-10, 2.0**14
+"""Columns that reach so far from their centre travel in the variable's own unit."""
 
 
 def described(plan: Plan) -> tuple[Number | Category | Binary, ...]:
@@ -87,6 +89,19 @@ def centre(plan: Plan, what: Column) -> float:
     return about if about is not None else 0.0
 
 
+def unit(plan: Plan, what: Column) -> float:
+    """Say in which unit a column's sums travel: 1, or a power of two where its range is extreme.
+
+    Platelets counted by the microlitre would overflow the sums of squares, and moles by the litre
+    leave them without digits. A power of two changes no digit.
+    """
+    furthest = _reach(plan, what)
+    if USUAL_REACH[0] <= furthest <= USUAL_REACH[1] or furthest == 0:
+        return 1.0
+    _, exponent = math.frexp(furthest)
+    return math.ldexp(1.0, exponent)
+
+
 def edges(plan: Plan, variable: Number) -> tuple[float, ...]:
     """Lay the histogram's bin edges: whole numbers, equal widths, or equal ratios under a log.
 
@@ -135,7 +150,9 @@ class Description:
         at = number_columns(self.plan).index(what)
         sums = self.opened.sums
         there = int(sums["known"][at, arm])
-        total, squares = float(sums["total"][at, arm]), float(sums["squares"][at, arm])
+        per = unit(self.plan, what)
+        total = float(sums["total"][at, arm]) * per
+        squares = float(sums["squares"][at, arm]) * per * per
         return Moments(there, patients - there, total, squares, centre(self.plan, what))
 
     def level(self, variable: Variable, level: str, arm: int) -> int:
@@ -176,9 +193,10 @@ class Description:
             return None
         at = weighted_columns(self.plan).index(what)
         sum_w, sum_w2 = sums["weighted_known"][at, arm]
-        total, squares = sums["weighted_total"][at, arm], sums["weighted_squares"][at, arm]
-        about = centre(self.plan, what)
-        return WeightedMoments(float(sum_w), float(sum_w2), float(total), float(squares), about)
+        per, about = unit(self.plan, what), centre(self.plan, what)
+        total = float(sums["weighted_total"][at, arm]) * per
+        squares = float(sums["weighted_squares"][at, arm]) * per * per
+        return WeightedMoments(float(sum_w), float(sum_w2), total, squares, about)
 
     @property
     def effective(self) -> tuple[float, float] | None:
@@ -210,13 +228,16 @@ class Describe(Silent):
         return (self.population.name,)
 
     def layout(self) -> Layout:
-        """Send counts, sums about the plan's centres, levels, histograms, hospitals by level."""
+        """Send counts, sums about the plan's centres, levels, histograms, hospitals by level.
+
+        Sums of columns with extreme ranges are in their `unit`.
+        """
         most = self.plan.disclosure.max_patients_per_hospital
         numbers, marked = number_columns(self.plan), level_columns(self.plan)
         bins = sum(
             len(edges(self.plan, v)) - 1 for v in described(self.plan) if isinstance(v, Number)
         )
-        furthest = max((reach(self.plan, what) for what in numbers), default=0.0)
+        furthest = max((_bound(self.plan, what) for what in numbers), default=0.0)
         per = "by variable and arm"
         fields = [
             count("members", (2,), "patients of the population, by arm", most),
@@ -270,7 +291,7 @@ class Describe(Silent):
         """Count and sum each column about its centre, one at a time: (columns, 3, arms)."""
         arm, found = cohort.arm[members], []
         for what in number_columns(self.plan):
-            x = column(self.plan, what, cohort, members) - centre(self.plan, what)
+            x = _centred(self.plan, what, cohort, members)
             there = (~np.isnan(x)).astype(np.float64)
             x = np.nan_to_num(x)
             found.append(_by_arm([there, x, x * x], arm))
@@ -302,7 +323,7 @@ class Describe(Silent):
     def _weighted_fields(self) -> tuple[Field, ...]:
         most = self.plan.disclosure.max_patients_per_hospital * MAX_WEIGHT
         columns = weighted_columns(self.plan)
-        furthest = max([1.0, *(reach(self.plan, what) for what in columns)])
+        furthest = max([1.0, *(_bound(self.plan, what) for what in columns)])
         shape, per = (len(columns), 2), "by column and arm"
         return (
             real("weight", (2, 2), "sums of weights and their squares, by arm", most * MAX_WEIGHT),
@@ -327,7 +348,7 @@ class Describe(Silent):
         self, cohort: Cohort, members: NDArray[np.bool_], weights: NDArray[np.float64]
     ) -> dict[str, NDArray[np.float64]]:
         arm, columns = cohort.arm[members], weighted_columns(self.plan)
-        values = [column(self.plan, c, cohort, members) - centre(self.plan, c) for c in columns]
+        values = [_centred(self.plan, what, cohort, members) for what in columns]
         there = [np.where(np.isnan(x), 0.0, weights) for x in values]
         known = np.stack([_by_arm(there, arm), _by_arm([w * w for w in there], arm)], axis=-1)
         filled = [np.nan_to_num(x) for x in values]
@@ -345,8 +366,24 @@ def _by_arm(columns: list[NDArray[np.float64]], arm: NDArray[np.int8]) -> NDArra
     return np.array(sums, dtype=np.float64).reshape(-1, 2)
 
 
+def _centred(
+    plan: Plan, what: Column, cohort: Cohort, members: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    values: NDArray[np.float64] = column(plan, what, cohort, members) - centre(plan, what)
+    return values / unit(plan, what)
+
+
 def reach(plan: Plan, what: Column) -> float:
-    """Bound how far a column's values can be from its centre."""
+    """Bound how far a column's values can be from its centre; 1 at least."""
+    return max(_reach(plan, what), 1.0)
+
+
+def _bound(plan: Plan, what: Column) -> float:
+    """Bound the same in the unit in which its sums travel."""
+    return max(_reach(plan, what) / unit(plan, what), 1.0)
+
+
+def _reach(plan: Plan, what: Column) -> float:
     variable = plan.variable(what.variable)
     if not isinstance(variable, Number):
         return 1.0
@@ -355,4 +392,4 @@ def reach(plan: Plan, what: Column) -> float:
         ends = math.log(ends[0]), math.log(ends[1])
     if what.term > 0:
         ends = 0.0, abs(ends[1] - ends[0]) * len(what.knots)
-    return max(abs(ends[0] - about), abs(ends[1] - about), 1.0)
+    return max(abs(ends[0] - about), abs(ends[1] - about))

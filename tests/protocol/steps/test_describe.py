@@ -1,6 +1,7 @@
 """Describe: sums by hand, and what is read off them."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -15,6 +16,7 @@ from protocol.steps.describe import (
     edges,
     level_columns,
     number_columns,
+    unit,
     weighted_columns,
 )
 from protocol.steps.population import Complete, Everybody, Filtered
@@ -142,3 +144,31 @@ def test_who_has_a_role_elsewhere_is_not_described() -> None:
     assert math.isnan(
         Description(PLAN, opened(Describe(PLAN, Everybody()), [])).moments(age(), 0).mean
     )
+
+
+@pytest.mark.parametrize(("scale", "per"), [(1.0, 1.0), (2.0**30, 2.0**36), (2.0**-30, 2.0**-24)])
+def test_extreme_ranges_travel_in_powers_of_two(scale: float, per: float) -> None:
+    """Nothing overflows, no digit is lost, and what is learnt is in the variable's own unit."""
+    assert isinstance(AGE, Number)
+    assert AGE.range == (18.0, 100.0)
+    scaled = AGE.model_copy(
+        update={
+            "type": "number",
+            "range": (18 * scale, 100 * scale),
+            "centre": 60 * scale,
+        }
+    )
+    others = tuple(scaled if v.name == "age" else v for v in PLAN.variables)
+    plan = PLAN.model_copy(update={"variables": others})
+    sites = [replace(s, values={**s.values, "age": s.values["age"] * scale}) for s in SITES]
+    what = number_column(scaled)
+    assert unit(plan, what) == per
+    found = ask(Describe(plan, Everybody()), sites)
+    assert found.moments(what, 0).squares == 200 * scale * scale
+    assert found.moments(what, 1).mean == 62.5 * scale
+    weighted = ask(Describe(plan, Filtered(plan, plan.populations[0])), sites).weighted(what, 0)
+    plain = ask(Describe(PLAN, SURVEY), SITES).weighted(age(), 0)
+    assert weighted is not None
+    assert plain is not None
+    assert weighted.mean == plain.mean * scale
+    assert weighted.variance == plain.variance * scale * scale
