@@ -85,7 +85,10 @@ def test_nobody_but_the_authority_replaces_a_key() -> None:
 
 
 def test_the_next_version_keeps_the_key_unless_another_is_named() -> None:
-    times = {"not_before": "2030-02-01", "expires": "2030-12-01"}
-    assert next_version(SECOND, SECOND.members, **times).coordinator == NEW
-    changed = next_version(SECOND, SECOND.members, **times, coordinator=NEWEST)
+    begins, ends = "2030-02-01", "2030-12-01"
+    same = next_version(SECOND, SECOND.members, not_before=begins, expires=ends)
+    assert same.coordinator == NEW
+    changed = next_version(
+        SECOND, SECOND.members, not_before=begins, expires=ends, coordinator=NEWEST
+    )
     assert (changed.coordinator, changed.version) == (NEWEST, 3)
