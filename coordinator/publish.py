@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from coordinator.bundle.approvals import approval_files, conditions
+from coordinator.bundle.closing import runs_of
 from coordinator.bundle.names import BUNDLE
 from coordinator.bundle.write import NOTHING_BESIDE, Beside, write_bundle
 from coordinator.proposals import kept_approvals
@@ -75,7 +76,8 @@ def write_run(played: Played, place: Path, beside: Beside = NOTHING_BESIDE) -> R
     from coordinator.report.edition import write_edition  # noqa: PLC0415 - draws figures
     from coordinator.report.page import REPORT, write_report  # noqa: PLC0415
 
-    found = results(played, conditions(beside.approvals))
+    done = () if played.proof is None else played.proof.done
+    found = results(played, conditions(beside.approvals), runs_of(done))
     write_into(found, place)
     write_report(found, place / REPORT, beside.notice)
     if played.proof is not None:

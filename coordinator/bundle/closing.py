@@ -43,7 +43,7 @@ def check_closing(raw: bytes, name: str, run: Run, chain: bytes) -> Done:
     SignatureError, RosterError, RunError
         If the signature, the hospital or its list of runs is wrong.
     """
-    said = read(Done, raw, name)
+    said = read_closing(raw, name)
     if member(said.site) != name:
         raise BundleError(f"{name}: is the word of {said.site}")
     said.verify(run.roster.identity_of(said.site))
@@ -72,9 +72,25 @@ def check_unlocked(raw: bytes, trips: Iterable[int]) -> Unlocked:
     return said
 
 
+def read_closing(raw: bytes, name: str) -> Done:
+    """Read a hospital's last word, and believe nothing of it.
+
+    Raises
+    ------
+    BundleError
+        If it is none.
+    """
+    return read(Done, raw, name)
+
+
+def runs_of(done: Iterable[Done]) -> tuple[bytes, ...]:
+    """List the ids of all runs of the plan that hospitals opened, each once."""
+    return tuple(dict.fromkeys(run for said in done for run in said.runs))
+
+
 def runs_in_words(done: Iterable[Done], run_id: bytes) -> str:
     """Say how many runs of the plan hospitals opened, and which beside this one."""
-    others = list(dict.fromkeys(run for said in done for run in said.runs if run != run_id))
+    others = [run for run in runs_of(done) if run != run_id]
     if not others:
         return "this is the plan's only run"
     told = ", ".join(run.hex()[:SHORT] for run in others)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from coordinator.bundle import approvals, names
+from coordinator.bundle import approvals, closing, names
 from coordinator.bundle.plain import BundleError
 from coordinator.bundle.reader import Bundle
 from coordinator.resume import run_of
@@ -89,7 +89,7 @@ def replayed(bundle: Bundle) -> Played:
 
 
 def results_of(bundle: Bundle) -> Results:
-    """Work results out again from the plan, the sums, and the conditions of approvals.
+    """Work results out again from the plan, the sums, and what hospitals said of both.
 
     Raises
     ------
@@ -97,7 +97,9 @@ def results_of(bundle: Bundle) -> Results:
         If the sums are not those of this plan's questions, or an answer is none.
     """
     said = {name: bundle.body(name) for name in bundle.under(approvals.FOLDER)}
-    return results(replayed(bundle), approvals.conditions(said))
+    names_of = bundle.under(closing.FOLDER)
+    done = [closing.read_closing(bundle.body(name), name) for name in names_of]
+    return results(replayed(bundle), approvals.conditions(said), closing.runs_of(done))
 
 
 def results_member(bundle: Bundle) -> str:

@@ -35,11 +35,13 @@ from protocol.steps.flow import FlowOfPatients
 T = TypeVar("T")
 
 
-def results(played: Played, conditions: Tighter = NO_CONDITIONS) -> Results:
+def results(
+    played: Played, conditions: Tighter = NO_CONDITIONS, runs: Iterable[bytes] = ()
+) -> Results:
     """Work out everything that a study's sums say.
 
-    `conditions` are the strictest of those under which hospitals approved the plan; they change
-    no number, and are told beside the thresholds of plan and profile.
+    What hospitals said changes no number and is told beside them: `conditions` are the strictest
+    of those under which they approved the plan, `runs` the ids of all runs of it that they opened.
     """
     plan, record, findings = played.plan, played.record, played.findings
     names = [population.name for population in findings.populations]
@@ -72,6 +74,7 @@ def results(played: Played, conditions: Tighter = NO_CONDITIONS) -> Results:
         levels=tuple(level_comparisons(played)),
         doubly_robust=tuple(doubly_robust(played)),
         thresholds=thresholds(plan, conditions),
+        runs=tuple(run.hex() for run in runs),
     )
 
 

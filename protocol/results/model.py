@@ -68,7 +68,11 @@ class Leaving:
 
 @dataclass(frozen=True)
 class Results:
-    """Everything that the sums of a study say."""
+    """Everything that the sums of a study say, and what hospitals said of it.
+
+    `runs` are the ids of all runs of the plan that hospitals signed to have opened, this one among
+    them; none in a simulation.
+    """
 
     schema: str
     study: StudyCard
@@ -97,3 +101,4 @@ class Results:
     lotteries: tuple[LotteryResult, ...] = ()
     interactions: tuple[Interaction, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
+    runs: tuple[str, ...] = ()

@@ -27,14 +27,19 @@ def thresholds(plan: Plan, conditions: Tighter = NO_CONDITIONS) -> tuple[Thresho
     """List all thresholds of a study; there are none in profile `open`.
 
     `conditions` are the strictest of those under which hospitals approved the plan. Settings that
-    a hospital keeps to itself are tighter than these or equal, and known to nobody else.
+    a hospital keeps to itself may be tighter still, and are known to nobody else.
     """
     if plan.disclosure.profile == "open":
         return ()
     demands, binds = site_rules(plan, conditions), bound_by(plan, conditions)
     found = [
-        Threshold(row, _ROWS[row], str(getattr(demands, row)), by) for row, by in binds.items()
+        Threshold(row, _ROWS[row], _told(plan, getattr(demands, row)), by)
+        for row, by in binds.items()
     ]
     most = str(plan.disclosure.max_patients_per_hospital)
     told = "patients of a hospital, at the most"
     return (*found, Threshold("max_patients_per_hospital", told, most, "plan"))
+
+
+def _told(plan: Plan, value: int | str) -> str:
+    return plan.study.time_unit if value == "unit" else str(value)

@@ -93,3 +93,63 @@ def test_floors_are_not_lowered(run: Run, out: Path, tmp_path: Path) -> None:
     assert ended.status == 5
     assert "raised, and not lowered" in ended.err
     assert not (tmp_path / "x").exists()
+
+
+def test_the_readers_form_is_taken_out_and_says_what_it_cannot_prove(
+    run: Run, out: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "reader.zip"
+    ended = run("reader", out, "--out", path)
+    assert ended.status == 0
+    assert "counts of 1 to 4 patients are told in words" in ended.out
+    assert path.read_bytes() == (out / "reader.zip").read_bytes()
+    checked = run("verify", path)
+    assert checked.status == 0
+    assert "not checked: the sums with patients in them" in checked.out
+    told = json.loads(run("verify", path, "--format", "json").out)
+    assert (told["holds"], told["complete"]) == (True, False)
+    again = run("recompute", path, "--out", tmp_path / "again")
+    assert again.status == 0
+    assert "no number was worked out" in again.out
+    assert "numbers equal" not in again.out
+    assert (tmp_path / "again" / "publication.json").is_file()
+    told = json.loads(run("recompute", path, "--format", "json").out)
+    assert (told["complete"], told["equal"], told["numbers"]) == (False, 0, 0)
+
+
+def test_the_readers_form_is_not_overwritten_nor_made_of_itself(
+    run: Run, out: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "reader.zip"
+    path.write_bytes(b"mine")
+    ended = run("reader", out, "--out", path)
+    assert (ended.status, "would-overwrite" in ended.err) == (2, True)
+    assert path.read_bytes() == b"mine"
+    ended = run("reader", out / "reader.zip", "--out", tmp_path / "new.zip")
+    assert "is of the readers' form already" in ended.err
+    ended = run("report", out / "reader.zip", "--out", tmp_path / "new")
+    assert "which has no sums" in ended.err
+    assert not (tmp_path / "new").exists()
+
+
+def test_an_earlier_edition_that_would_show_a_few_is_refused(
+    run: Run, out: Path, tmp_path: Path
+) -> None:
+    assert run("report", out / "bundle.zip", "--out", tmp_path / "first").status == 0
+    earlier = tmp_path / "first" / "publication.json"
+    assert run("reader", out, "--out", tmp_path / "same.zip", "--earlier", earlier).status == 0
+    data = json.loads(earlier.read_text(encoding="utf-8"))
+    shown = next(one for one in data["counts"] if one["cell"][0] != "size" and one["n"] > 5)
+    shown["n"] += 1
+    earlier.write_text(json.dumps(data), encoding="utf-8")
+    ended = run("reader", out, "--out", tmp_path / "other.zip", "--earlier", earlier)
+    assert ended.status == 5
+    assert "differ by a few patients from the earlier edition (P5)" in ended.err
+    assert not (tmp_path / "other.zip").exists()
+
+
+def test_comparing_with_a_publication_leaves_out_what_it_hides(run: Run, out: Path) -> None:
+    told = json.loads(run("compare", out / "reader.zip", out, "--all", "--format", "json").out)
+    hidden = [side for side in told["sides"] if side["first"] is None]
+    assert len(hidden) > 5
+    assert told["identical"] + len(hidden) <= told["estimates"]

@@ -260,6 +260,7 @@ def reproducibility_section(results: Results, edition: tuple[str, ...] = ()) -> 
         ("Plan digest (SHA-256)", study.plan_digest),
         ("Roster digest", study.roster_digest),
         ("Run", study.run_id),
+        *_runs(results),
         ("Chain of results", study.chain),
         ("Program", f"version {study.program}, riskset {software()}"),
         ("Results", results.schema),
@@ -279,3 +280,12 @@ def reproducibility_section(results: Results, edition: tuple[str, ...] = ()) -> 
     )
     blocks: list[Block] = [Terms(terms, code=True), Items(again)]
     return Section("reproducibility", "Reproducibility", tuple(blocks))
+
+
+def _runs(results: Results) -> tuple[tuple[str, str], ...]:
+    """Say how often hospitals were asked the plan, as they signed at the end of this run."""
+    if not results.runs:
+        return ()
+    others = [run for run in results.runs if run != results.study.run_id]
+    told = f"{len(others) + 1}, beside this one {', '.join(others)}" if others else "this one alone"
+    return (("Runs of this plan, as hospitals signed", told),)

@@ -119,8 +119,8 @@ def _thresholds(found: Iterable[Threshold]) -> Table:
         rows,
         notes=(
             "The strictest of plan, profile and hospitals binds. A hospital's condition is one of "
-            "its signed approval, and holds for what it takes part in; settings that a hospital "
-            "keeps to itself can be stricter still, and only it knows them.",
+            "its signed approval, and about itself where it speaks of patients; settings that a "
+            "hospital keeps to itself can be stricter still, and only it knows them.",
         ),
         words=(0, 1, 2),
     )

@@ -104,6 +104,7 @@ def _reduced(by: Judge, found: Results) -> Results:
         levels=tuple(further.levels(by, found)),
         doubly_robust=tuple(further.doubly_robust(by, one) for one in found.doubly_robust),
         thresholds=found.thresholds,
+        runs=found.runs,
         pairs=tuple(pairs.pairs(by, found)),
         lotteries=tuple(pairs.lotteries(by, found)),
         interactions=tuple(pairs.interactions(by, found)),

@@ -8,8 +8,11 @@ import pytest
 from coordinator.bundle import names
 from coordinator.bundle.closing import closing_files, member
 from coordinator.bundle.plain import written
+from coordinator.bundle.reader import open_bundle
 from coordinator.bundle.write import write_bundle
 from coordinator.checks import Verdict
+from coordinator.publish import write_run
+from coordinator.recompute import recompute
 from coordinator.verify import verify
 from protocol.ids import SiteId
 from protocol.requests import Done
@@ -137,3 +140,15 @@ def test_words_are_in_their_one_encoding(played: Played, members: Members, tmp_p
     raw = written(done(played, 0)).replace(b'"finished"', b'"whatever"')
     forged = sealed({**members, name: raw}, ctx_of(played))
     assert verdict_of(tmp_path, forged).ticks[-1].fault == f"{name}: is no Done"
+
+
+def test_the_report_counts_the_runs_and_recompute_finds_them(
+    played: Played, tmp_path: Path
+) -> None:
+    words = [done(played, 0, EARLIER, played.run_id), done(played, 1)]
+    write_run(ended(played, *words), tmp_path)
+    told = f"2, beside this one {EARLIER.hex()}"
+    assert told in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert told in members_of(tmp_path / names.READER)[names.REPORT].decode()
+    with open_bundle(tmp_path / names.BUNDLE) as bundle:
+        assert recompute(bundle).holds
