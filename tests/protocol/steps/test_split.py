@@ -24,6 +24,7 @@ from tests.federation.cohorts import (
     clinics,
     federations,
     opened,
+    part,
     pool,
     small_plan,
     spread,
@@ -99,6 +100,17 @@ def test_another_spread_gives_the_same_sums(sites: list[Cohort], hospitals: int,
         same_sums(
             dict(apart.sums), dict(again.sums), OWN.get(step.name, set()) | {"rows", "excluded"}
         )
+
+
+@settings(max_examples=8, deadline=None)
+@given(federations(), st.integers(0, 999))
+def test_the_order_of_rows_counts_for_nothing(sites: list[Cohort], seed: int) -> None:
+    """Ties have no order, and a hospital may sort its extract as it likes."""
+    draw = np.random.default_rng(seed)
+    sorted_anew = [part(site, site.site, draw.permutation(site.size)) for site in sites]
+    for step in simple_steps(sites):
+        first, second = opened(step, sites), opened(step, sorted_anew)
+        same_sums(dict(first.sums), dict(second.sums), {"rows", "excluded"})
 
 
 @settings(max_examples=4, deadline=None)
