@@ -40,7 +40,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "trips": lambda quick: carriers.measure(_runs(quick)),
     "flower": lambda quick: flower.measure(_runs(quick)),
     "secagg": lambda _: flower.measure_secagg(),
-    "carriers": lambda quick: study_carriers.measure(_runs(quick)),
+    "carriers": lambda quick: study_carriers.measure(quick=quick),
     "consortium": lambda quick: consortium.measure(_runs(quick)),
     "crowd": lambda quick: carriers.measure_crowd(quick=quick),
     "command": lambda _: seed_study.measure_command(),

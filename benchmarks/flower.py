@@ -36,8 +36,8 @@ from protocol.secagg.messages import Contribution
 from protocol.secagg.run import Question, ask
 from riskset.centre import Wanted, found
 from site_node.carriers.flower.carrier import FlowerSiteCarrier
+from site_node.carriers.flower.keys import new_key, public_of
 from site_node.carriers.flower.link import SuperLink as FromSite
-from site_node.carriers.flower.link import new_key, public_of
 from site_node.carriers.session import Credentials
 
 SCRIPT = Path(__file__).parents[1] / "deploy" / "flower" / "superlink.sh"

@@ -11,20 +11,21 @@ from protocol.run import Played
 from riskset.consortium_run import Running, running
 
 
-def measure(runs: int) -> Section:
-    """Run the study over each carrier, once to warm up and then so many times."""
+def measure(*, quick: bool) -> Section:
+    """Run the study over each carrier, once to warm up and then some times."""
+    runs = 1 if quick else 3
     with seed_consortium() as consortium:
         with embedded(consortium) as conduct:
-            nothing, trips = _seconds(conduct, runs)
+            nothing, trips = _seconds(conduct, runs, warm=not quick)
         with running(consortium) as parties:
-            grpc, _ = _seconds(_conduct(parties), runs)
+            grpc, _ = _seconds(_conduct(parties), runs, warm=not quick)
         with superlink() as (link, _), running(over_flower(consortium, link)) as parties:
-            flower, _ = _seconds(_conduct(parties), runs)
+            flower, _ = _seconds(_conduct(parties), runs, warm=not quick)
     how = (
         "From the start of a run to its last sum. Embedded: all hospitals in one process, one "
         "after the other, with ledgers and journal synced. gRPC and Flower: seven nodes that are "
         f"processes, which are up, and the coordinator's daemon; TLS. Medians of {runs}, one run "
-        "before is not counted. Under stock SuperNodes each trip takes one message at the least, "
+        "before is not counted (in a quick run it is the only one). Under stock SuperNodes each trip takes one message at the least, "
         "which starts a process: that row is the trips times the message measured apart."
     )
     rows = (
@@ -44,11 +45,13 @@ def _conduct(parties: Running) -> Conduct:
     return conduct
 
 
-def _seconds(conduct: Conduct, runs: int) -> tuple[float, int]:
+def _seconds(conduct: Conduct, runs: int, *, warm: bool) -> tuple[float, int]:
     """Give the median of the seconds, and the trips that it took."""
-    trips, took = conduct().trips, []
+    if warm:
+        conduct()
+    trips, took = 0, list[float]()
     for _ in range(runs):
         began = time.perf_counter()
-        conduct()
+        trips = conduct().trips
         took.append(time.perf_counter() - began)
     return median(took), trips

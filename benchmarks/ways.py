@@ -5,7 +5,7 @@ So its totals are the same to the last bit, whatever carries the bytes between i
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -26,7 +26,7 @@ from protocol.run import Played
 from protocol.secagg.transcript import RUN_ID_SIZE
 from riskset.consortium import Consortium
 from riskset.serving import utc_now
-from site_node.carriers.flower.link import public_of
+from site_node.carriers.flower.keys import public_of
 from site_node.deciding import approve
 from site_node.folder import state_folder
 from site_node.serving import flower_key, prepared
@@ -43,7 +43,9 @@ def embedded(consortium: Consortium) -> Iterator[Conduct]:
     with ExitStack() as stack:
         nodes: dict[SiteId, Handle] = {}
         for hospital in consortium.hospitals:
-            serving = stack.enter_context(prepared(hospital.config, lambda _: None))
+            log = stack.enter_context(hospital.log.open("a", encoding="utf-8"))
+            with redirect_stderr(log):  # where a node's log goes that names no file for it
+                serving = stack.enter_context(prepared(hospital.config, lambda _: None))
             approve(hospital.config, consortium.proposal, hospital.operator, hospital.operator_key)
             serving.node.take_in()
             nodes[hospital.own.site] = serving.node.handle

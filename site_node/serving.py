@@ -204,12 +204,12 @@ def flower_key(folder: StateFolder) -> bytes:
     UnavailableError
         If the disk refuses.
     """
-    from site_node.carriers.flower.link import new_key, public_of  # noqa: PLC0415
+    from site_node.carriers.flower.keys import new_key, ssh_of  # noqa: PLC0415
 
     path = folder.path / "flower.key"
     if not path.exists():
         key = new_key()
-        write_private(path.with_suffix(".pub"), public_of(key))
+        write_private(path.with_suffix(".pub"), ssh_of(key))
         write_private(path, key)
     return _bytes(path)
 

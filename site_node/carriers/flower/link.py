@@ -38,18 +38,14 @@ from flwr.supercore.inflatable.inflatable_object import (
 )
 from flwr.supercore.inflatable.inflatable_utils import inflate_object_from_contents
 from flwr.supercore.interceptors import RuntimeVersionHttpInterceptor
-from flwr.supercore.primitives.asymmetric import (
-    bytes_to_private_key,
-    generate_key_pairs,
-    private_key_to_bytes,
-    public_key_to_bytes,
-)
+from flwr.supercore.primitives.asymmetric import bytes_to_private_key
 from flwr.supercore.protobuf.client import ProtobufClientInterceptor
 from flwr.supernode.fleet_http_client import FleetHttpClient
 from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
 
 from protocol.wire.sealed import MOST_PARTS
 from site_node.carriers.flower.errors import LEASE_SECONDS, NotLetInError, told, unregistered
+from site_node.carriers.flower.keys import public_of
 
 CALL_SECONDS = 30.0
 BEAT_SECONDS = 4.0
@@ -71,16 +67,6 @@ class SuperLink:
     ca: str
     key: bytes = field(repr=False)
     proxy: str | None = None
-
-
-def new_key() -> bytes:
-    """Make a node's key (PEM, P-384), by which the SuperLink knows it."""
-    return private_key_to_bytes(generate_key_pairs()[0])
-
-
-def public_of(key: bytes) -> bytes:
-    """Give the public half of a node's key (PEM), which the SuperLink's operator registers."""
-    return public_key_to_bytes(bytes_to_private_key(key).public_key())
 
 
 class FleetLink:

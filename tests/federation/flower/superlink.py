@@ -14,8 +14,8 @@ from pathlib import Path
 from benchmarks.ways import register as register_at
 from coordinator.carriers.flower.link import SuperLink
 from protocol.canonical import digest
+from site_node.carriers.flower.keys import new_key, public_of
 from site_node.carriers.flower.link import SuperLink as FromSite
-from site_node.carriers.flower.link import new_key, public_of
 from tests.federation.carriers.world import authority, tls
 from tests.ports import free_port
 
@@ -45,6 +45,16 @@ class Running:
         """What a coordinator has to know."""
         return SuperLink(self.address, CA, SECRET)
 
+    @property
+    def words(self) -> list[str]:
+        """Say how it is started."""
+        return command(self.folder, self.port, self.database)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Give what its environment has beside that of the tests."""
+        return {"FLWR_HOME": str(self.folder / "home")}
+
     def joined(self) -> FromSite:
         """Make a node's key and register it, and say what the node has to know."""
         key = new_key()
@@ -55,11 +65,11 @@ class Running:
         log = self.folder / "superlink.log"
         with log.open("ab") as out:
             self.process = subprocess.Popen(
-                command(self.folder, self.port, self.database),
+                self.words,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
-                env={**os.environ, "FLWR_HOME": str(self.folder / "home")},
+                env={**os.environ, **self.environment},
                 cwd=self.folder,
             )
         until = time.monotonic() + START_SECONDS

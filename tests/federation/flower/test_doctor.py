@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from protocol.errors import Exit
-from site_node.carriers.flower.link import SuperLink, public_of
+from site_node.carriers.flower.keys import public_of
+from site_node.carriers.flower.link import SuperLink
 from site_node.doctor.check import Check, Status
 from site_node.doctor.examine import examine
 from site_node.doctor.report import Report

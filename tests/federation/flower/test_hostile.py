@@ -26,6 +26,7 @@ from site_node.carriers.events import Down, Warned
 from site_node.carriers.flower import link as site_link
 from site_node.carriers.flower.app import MESSAGE_TYPE, ForeignMessageError
 from site_node.carriers.flower.errors import LEASE_SECONDS
+from site_node.carriers.flower.keys import new_key
 from site_node.carriers.flower.sealed import SealedSite
 from site_node.carriers.session import Credentials
 from site_node.carriers.worker import Handle
@@ -190,14 +191,14 @@ def test_another_flower_is_refused_by_name(
 
 
 def test_what_is_said_where_the_superlink_is_not(superlink: Running) -> None:
-    other = site_link.SuperLink("127.0.0.1:1", superlink.joined().ca, site_link.new_key())
+    other = site_link.SuperLink("127.0.0.1:1", superlink.joined().ca, new_key())
     with node(other) as hospital:
         down = hospital.events.until_a(Down)
         assert "127.0.0.1:1 cannot be reached" in str(down.error)
 
 
 def test_what_is_said_where_the_key_is_not_registered(superlink: Running) -> None:
-    unknown = site_link.SuperLink(superlink.address, superlink.joined().ca, site_link.new_key())
+    unknown = site_link.SuperLink(superlink.address, superlink.joined().ca, new_key())
     with node(unknown) as hospital:
         down = hospital.events.until_a(Down)
         assert "does not know this node's key" in str(down.error)

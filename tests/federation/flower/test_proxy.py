@@ -16,7 +16,8 @@ import httpx
 import pytest
 
 from site_node.carriers.flower.errors import NotLetInError
-from site_node.carriers.flower.link import FleetLink, new_key
+from site_node.carriers.flower.keys import new_key
+from site_node.carriers.flower.link import FleetLink
 from tests.federation.carriers.world import SITES, never, now, soon, tls
 from tests.federation.flower.superlink import CA, Running, command
 from tests.federation.flower.world import node, office

@@ -8,7 +8,7 @@ from threading import Event
 import pytest
 
 from coordinator.carriers.flower.link import FlowerRun
-from site_node.carriers.flower.link import public_of
+from site_node.carriers.flower.keys import public_of
 from tests.federation.carriers.signed import Office as Asking
 from tests.federation.carriers.signed import SignedHospital, question
 from tests.federation.carriers.world import PATIENCE_SECONDS, SITES, never, soon
