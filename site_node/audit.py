@@ -14,7 +14,10 @@ from io import StringIO
 from typing import Any
 
 from protocol.governance.approval import Conditions, Decision, vars_of
+from protocol.governance.chain import read_roster_file
+from protocol.governance.federation import party_words
 from protocol.governance.proposal import Proposal
+from protocol.governance.roster import Roster
 from protocol.ids import SiteId
 from protocol.plan.words import handle
 from site_node.course import SHOWN, parts_of, read_answer, read_done, read_opening
@@ -180,6 +183,12 @@ def _terms(conditions: Conditions) -> str:
     return f" with {', '.join(told)}" if told else ""
 
 
+def _succeeded(_: Line, body: bytes) -> str:
+    roster = Roster.from_bytes(read_roster_file(parts_of(body)[-1]).payload)
+    about = f"version {roster.version} of the roster of {roster.study}"
+    return f"{about} gave the coordinator the key {party_words(roster.coordinator)}"
+
+
 def _note(_: Line, body: bytes) -> str:
     first, *rest = parts_of(body)
     # A key is bytes; a name or a study is text.
@@ -200,6 +209,7 @@ _IN_WORDS: Mapping[Kind, Callable[[Line, bytes], str]] = {
     Kind.HEADS: lambda *_: "newer heads of other hospitals' ledgers came at a login",
     Kind.PROPOSED: _proposed,
     Kind.DECIDED: _decided,
+    Kind.SUCCEEDED: _succeeded,
 }
 
 
