@@ -13,7 +13,7 @@ from protocol.plan.digest import plan_digest
 from protocol.plan.model import Plan
 from site_node.logs import Level
 from site_node.plan_file import read_plan_file
-from site_node.site_file import SiteFile
+from site_node.site_file import ApprovedPlan, Data, SiteFile
 from site_node.site_file_reading import read_site_file, refuse
 
 _WHERE = "say under [[plans]] where the plan's file is"
@@ -101,43 +101,46 @@ def read_approved(config: SiteConfig) -> Mapping[bytes, tuple[Plan, PlanFiles]]:
 
 
 def _settings(said: SiteFile, here: Path) -> SiteConfig:
-    def there(text: str) -> Path:
-        return here / Path(text).expanduser()
-
-    def mapping(text: str | None) -> Path | None:
-        return there(text) if text else None
-
     limits = said.limits.model_dump()
     tighter = Tighter(
         limits["min_sites"], **{row: limits.pop(row) for row in TIGHTER if row in limits}
     )
-    plans = tuple(
-        PlanFiles(
-            there(plan.file),
-            bytes.fromhex(plan.digest),
-            there(plan.extract or said.data.extract),
-            # A mapping belongs to an extract: one for all is no default for another extract.
-            mapping(plan.mapping if plan.extract else plan.mapping or said.data.mapping),
-        )
-        for plan in said.plans
-    )
     return SiteConfig(
         site=site_id(said.site),
         name=said.name,
-        state=there(said.state),
+        state=_path(here, said.state),
         address=said.coordinator.address,
         proxy=said.coordinator.proxy,
-        ca=mapping(said.coordinator.ca),
-        plans=plans,
+        ca=_path_or_none(here, said.coordinator.ca),
+        plans=tuple(_plan_files(plan, said.data, here) for plan in said.plans),
         known_sites={site_id(known.id): known.words for known in said.known_sites},
-        extract=there(said.data.extract),
-        mapping=mapping(said.data.mapping),
+        extract=_path(here, said.data.extract),
+        mapping=_path_or_none(here, said.data.mapping),
         **limits,
         tighter=tighter,
         superlink=said.flower.superlink if said.flower and said.carrier == "flower" else None,
-        superlink_ca=mapping(said.flower.ca) if said.flower else None,
+        superlink_ca=_path_or_none(here, said.flower.ca) if said.flower else None,
         operators={bytes.fromhex(one.key): one.name for one in said.approval.operators},
         needed=said.approval.needed,
-        log_file=mapping(said.log.file),
+        log_file=_path_or_none(here, said.log.file),
         log_level=Level[said.log.level.upper()],
     )
+
+
+def _plan_files(plan: ApprovedPlan, data: Data, here: Path) -> PlanFiles:
+    # A mapping belongs to an extract: one for all is no default for another extract.
+    mapping = plan.mapping if plan.extract else plan.mapping or data.mapping
+    return PlanFiles(
+        _path(here, plan.file),
+        bytes.fromhex(plan.digest),
+        _path(here, plan.extract or data.extract),
+        _path_or_none(here, mapping),
+    )
+
+
+def _path(here: Path, text: str) -> Path:
+    return here / Path(text).expanduser()
+
+
+def _path_or_none(here: Path, text: str | None) -> Path | None:
+    return _path(here, text) if text else None
