@@ -25,8 +25,9 @@ def measure(*, quick: bool) -> Section:
         "From the start of a run to its last sum. Embedded: all hospitals in one process, one "
         "after the other, with ledgers and journal synced. gRPC and Flower: seven nodes that are "
         f"processes, which are up, and the coordinator's daemon; TLS. Medians of {runs}, one run "
-        "before is not counted (in a quick run it is the only one). Under stock SuperNodes each trip takes one message at the least, "
-        "which starts a process: that row is the trips times the message measured apart."
+        "before is not counted (in a quick run it is the only one). Under stock SuperNodes each "
+        "trip takes one message at the least, which starts a process: that row is the trips times "
+        "the message measured apart."
     )
     rows = (
         Row("trips of the study", trips),

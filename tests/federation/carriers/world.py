@@ -85,14 +85,16 @@ class Heard(Generic[T]):
         with self._new:
             return tuple(self._all)
 
-    def until(self, wanted: Callable[[T], bool], count: int = 1) -> T:
+    def until(
+        self, wanted: Callable[[T], bool], count: int = 1, seconds: float = PATIENCE_SECONDS
+    ) -> T:
         """Wait for the `count`-th of a kind, and give it."""
 
         def found() -> list[T]:
             return [told for told in self._all if wanted(told)]
 
         with self._new:
-            in_time = self._new.wait_for(lambda: len(found()) >= count, PATIENCE_SECONDS)
+            in_time = self._new.wait_for(lambda: len(found()) >= count, seconds)
             assert in_time, f"only {self._all}"
             return found()[count - 1]
 
