@@ -14,11 +14,11 @@ from datetime import datetime
 from queue import SimpleQueue
 from typing import assert_never
 
-from flwr.app import ConfigRecord, Context, Message, RecordDict
+from flwr.app import Context, Message
 from flwr.serverapp import Grid, ServerApp
 
-from coordinator.carriers.flower.board import Board, Ticket
-from coordinator.carriers.flower.lines import Asked, Line, Offered, Sent, Told
+from coordinator.carriers.flower.board import Board
+from coordinator.carriers.flower.lines import Asked, Offered, Sent, Told
 from coordinator.carriers.flower.link import (
     FlowerRun,
     LinkError,
@@ -27,6 +27,7 @@ from coordinator.carriers.flower.link import (
     SuperLink,
     told,
 )
+from coordinator.carriers.flower.mail import greeting, sealed
 from coordinator.carriers.flower.nodes import Nodes
 from coordinator.carriers.hooks import Hooks
 from coordinator.carriers.limits import Limits
@@ -35,15 +36,10 @@ from protocol.errors import FederationError
 from protocol.ids import SiteId
 from protocol.secagg.sealing import SealError
 from protocol.wire.encoding import MessageError
-from protocol.wire.sealed import Kind, OtherVersionError, Parcel, pack, unpack
+from protocol.wire.sealed import Kind, OtherVersionError, Parcel, unpack
 from protocol.wire.service import Denial
 
 log = logging.getLogger(__name__)
-
-MESSAGE_TYPE = "query.riskset"
-OFFER_SECONDS = 120.0
-REQUEST_SECONDS = 3600.0
-"""How long the SuperLink keeps a request without its reply; then it is sent again."""
 
 BEAT_SECONDS = 10.0
 LOOK_SOON_SECONDS = 0.5
@@ -206,7 +202,7 @@ class FlowerCarrier:
         offers = list[tuple[Sent, Message]]()
         for node in self._nodes.strangers():
             sent, parcel = self._nodes.offer(node)
-            offers.append((sent, _message(node, parcel, OFFER_SECONDS)))
+            offers.append((sent, greeting(node, parcel)))
         self._push(grid, offers)
 
     def _send(self, grid: Grid) -> int:
@@ -217,7 +213,7 @@ class FlowerCarrier:
             line = self._nodes.line(ticket.site)
             if line and not ticket.sent and ticket.again_at <= now:
                 ticket.sent = True
-                due.append(_sealed(line, ticket))
+                due.append(sealed(line, ticket))
         self._push(grid, due)
         return len(due)
 
@@ -280,8 +276,8 @@ class FlowerCarrier:
 
     def _greet(self, sent: Offered, parcel: Parcel) -> None:
         if told := self._nodes.accepted(sent, parcel):
-            greeting, heads = told
-            self._greetings.append((greeting, _message(sent.node, heads, OFFER_SECONDS)))
+            first, heads = told
+            self._greetings.append((first, greeting(sent.node, heads)))
 
     def _deliver(self, sent: Asked, parcel: Parcel) -> None:
         number, reply = sent.line.session.open_reply(parcel.body)
@@ -316,14 +312,3 @@ class FlowerCarrier:
         if said != self._last:
             self._tell(said)
         self._last = said
-
-
-def _sealed(line: Line, ticket: Ticket) -> tuple[Sent, Message]:
-    sent = Asked(line, next(line.numbers), ticket.number)
-    sealed = line.session.seal_request(sent.number, ticket.request)
-    return sent, _message(line.node, Parcel(Kind.REQUEST, sealed), REQUEST_SECONDS)
-
-
-def _message(node: int, parcel: Parcel, seconds: float) -> Message:
-    records = {name: ConfigRecord(dict(record)) for name, record in pack(parcel).items()}
-    return Message(RecordDict(dict(records)), node, MESSAGE_TYPE, ttl=seconds)
