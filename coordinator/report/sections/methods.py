@@ -275,11 +275,18 @@ def reproducibility_section(results: Results, edition: tuple[str, ...] = ()) -> 
         if edition
         else "results.json holds every number of this page at full precision, and its schema is "
         "documented; the CSV tables hold the same, one estimate a row.",
+        *(_FOR_READERS if edition else ()),
         "riskset verify and riskset recompute, given the consortium's bundle of this run, prove "
         "its signatures and sums and work every number out again.",
     )
     blocks: list[Block] = [Terms(terms, code=True), Items(again)]
     return Section("reproducibility", "Reproducibility", tuple(blocks))
+
+
+_FOR_READERS = (
+    "riskset verify, given reader.zip of this run, checks who took part, who approved, what was "
+    "asked and that these pages are the coordinating centre's; the sums are withheld there.",
+)
 
 
 def _runs(results: Results) -> tuple[tuple[str, str], ...]:
