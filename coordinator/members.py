@@ -17,7 +17,7 @@ from protocol.errors import Exit, FederationError
 from protocol.governance.chain import read_roster_file, roster_file
 from protocol.governance.federation import party_words
 from protocol.governance.invitation import Denial, Invitation, InvitationError, why_not
-from protocol.governance.roster import Roster, RosterError
+from protocol.governance.roster import Roster, RosterError, moment
 from protocol.governance.signed import SignedRoster
 from protocol.ids import SiteId
 
@@ -128,9 +128,10 @@ def newest_rosters(store: Store) -> tuple[Roster, ...]:
     return tuple(newest.values())
 
 
-def succession(store: Store, coordinator: bytes) -> tuple[SignedRoster, ...]:
-    """Find rosters that give the coordinator this key (32 bytes): the shortest chain; or none."""
-    studies = [one.study for one in newest_rosters(store) if one.coordinator == coordinator]
+def succession(store: Store, coordinator: bytes, now: datetime) -> tuple[SignedRoster, ...]:
+    """Find rosters that give the coordinator this key now, 32 bytes: the shortest chain, or none."""
+    named = [one for one in newest_rosters(store) if one.coordinator == coordinator]
+    studies = [one.study for one in named if now < moment(one.expires)]
     return min((kept_rosters(store, study) for study in studies), key=len, default=())
 
 

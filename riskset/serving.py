@@ -166,13 +166,13 @@ def _hooks(store: Store, own: bytes, tell: Tell) -> Hooks:
         alarm,
         lambda site: heads_for(store, site),
         heads,
-        lambda: succession(store, own),
+        lambda: succession(store, own, utc_now()),
     )
 
 
 def _joining(store: Store, federation: Federation, own: bytes, tell: Tell) -> Joining:
     def shown() -> Sequence[SignedRoster]:
-        return () if own == federation.coordinator else succession(store, own)
+        return () if own == federation.coordinator else succession(store, own, utc_now())
 
     def invited(public_half: str) -> Invited | None:
         kept = find_invitation(store, public_half)

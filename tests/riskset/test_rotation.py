@@ -86,8 +86,9 @@ def test_a_key_serves_once_enough_of_the_authority_signed(office: Office) -> Non
     assert (newest.version, newest.coordinator, newest.members) == (2, office.key, before.members)
     assert coordinator_key(office.made.federation, [newest]) == office.key
     assert not next_key(office.settings.key).exists()
-    assert succession(office.store, office.key) == kept_rosters(office.store, "crlm")
-    assert succession(office.store, old) == ()
+    assert succession(office.store, office.key, NOW) == kept_rosters(office.store, "crlm")
+    assert succession(office.store, old, NOW) == ()
+    assert succession(office.store, office.key, NOW + timedelta(days=400)) == ()
 
 
 def test_a_roster_signed_meanwhile_names_the_new_key(office: Office) -> None:
