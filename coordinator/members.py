@@ -129,7 +129,7 @@ def newest_rosters(store: Store) -> tuple[Roster, ...]:
 
 
 def succession(store: Store, coordinator: bytes, now: datetime) -> tuple[SignedRoster, ...]:
-    """Find rosters that give the coordinator this key now, 32 bytes: the shortest chain, or none."""
+    """Find rosters that give the coordinator this key now (32 bytes), the shortest chain."""
     named = [one for one in newest_rosters(store) if one.coordinator == coordinator]
     studies = [one.study for one in named if now < moment(one.expires)]
     return min((kept_rosters(store, study) for study in studies), key=len, default=())
