@@ -39,7 +39,7 @@ SIGNED: dict[str, frozenset[str]] = {
         "join-centre": "protocol/governance/joining.py",
         "seal-offer": "protocol/secagg/sealing.py",
         # A bundle's seal is checked where others read it.
-        "bundle": "protocol/run.py coordinator/verify.py",
+        "bundle": "protocol/run.py coordinator/checks.py",
         # What roster authority, plan signer and operators sign.
         "roster": "protocol/governance/chain.py",
         "plan": "protocol/governance/proposal.py",
