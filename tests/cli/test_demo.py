@@ -44,7 +44,15 @@ def test_it_leaves_extracts_plan_results_and_report(demo: tuple[Path, Any, str])
     place, found, _ = demo
     out = place / "riskset-demo"
     assert {path.name for path in place.iterdir()} == {"riskset-demo", "kept"}
-    names = {"extracts", "plan.toml", "report.html", "results.json", "bundle.zip", "reader.zip", *TABLES}
+    names = {
+        "extracts",
+        "plan.toml",
+        "report.html",
+        "results.json",
+        "bundle.zip",
+        "reader.zip",
+        *TABLES,
+    }
     assert {path.name for path in out.iterdir()} == names
     for name, path in frozen().items():
         assert (out / "extracts" / name).read_bytes() == path.read_bytes()
