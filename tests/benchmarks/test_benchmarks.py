@@ -16,8 +16,9 @@ from benchmarks.timing import Stopwatch, median, peak_bytes, timed
 
 ROOT = Path(__file__).parents[2]
 
-MEASURED = [name for name in MEASUREMENTS if name != "command"]
-"""The command line has tests of its own, and takes as long as all others together."""
+MEASURED = [name for name in MEASUREMENTS if name not in ("command", "carriers")]
+"""The command line has tests of its own, and so has the study over each carrier
+(`federation/flower`); they take as long as all others together."""
 
 
 @pytest.fixture(scope="module")
