@@ -343,3 +343,8 @@ def summed() -> tuple[View, Block, bytes]:
 
 def sums() -> list[bytes]:
     return [summed()[2]]
+
+
+def closings() -> list[bytes]:
+    """Write a hospital's last word, as a bundle has it."""
+    return [written(Done(S0, b"x" * 32, "finished", b"c" * 32, (b"r" * 16,), b"s" * 64))]

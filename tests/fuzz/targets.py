@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from google.protobuf.message import DecodeError
 
+from coordinator.bundle.closing import read_closing
 from coordinator.bundle.for_readers import read_salts, read_sums
 from coordinator.bundle.plain import BundleError, written
 from coordinator.bundle.plain import read as read_plain
@@ -301,6 +302,13 @@ TARGETS = (
         written,
     ),
     Target("bundle-sums", _of_bytes(read_sums), (BundleError,), samples.sums_lists, written),
+    Target(
+        "bundle-closing",
+        _of_bytes(partial(read_closing, name="a member")),
+        (BundleError,),
+        samples.closings,
+        written,
+    ),
     Target("bundle-salts", _of_bytes(read_salts), (BundleError,), samples.salts, written),
     Target(
         "results",
