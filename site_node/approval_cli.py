@@ -32,8 +32,6 @@ WordsOption = Annotated[
 ]
 CommentOption = Annotated[str, typer.Option("--comment", help="Goes with the decision.")]
 
-PAUSED = "The node is paused, and answers nothing: riskset-site resume"
-
 CountsOption = Annotated[
     bool, typer.Option("--counts", help="Show how many patients the smallest groups have.")
 ]
@@ -92,6 +90,7 @@ def pending(
     from protocol.governance.approval import State  # noqa: PLC0415
     from site_node.approval_page import as_json, is_superseded, state_of  # noqa: PLC0415
     from site_node.deciding import is_paused  # noqa: PLC0415
+    from site_node.status import PAUSED  # noqa: PLC0415
 
     settings, software = _settings(config)
     if file is not None:

@@ -12,12 +12,15 @@ from protocol.plan.words import handle
 from protocol.requests import Done
 from site_node.config import SiteConfig, read_config
 from site_node.course import Opening, read_done
+from site_node.deciding import is_paused, running_software
 from site_node.folder import FolderError, LockedError, StateFolder, state_folder
 from site_node.ledger import Kind, Ledger, utc_now
 from site_node.node import read_federation
 from site_node.past import openings
 from site_node.setup import Identity, identity_of
 from site_node.terminal import table
+
+PAUSED = "The node is paused, and answers nothing: riskset-site resume"
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class NodeStatus:
     own: Identity
     federation: str
     serving: bool
+    paused: bool
     runs: tuple[RunLine, ...]
     refused: int
     evidence: int
@@ -51,6 +55,8 @@ class NodeStatus:
             f"{self.own.site}  words {self.own.words}",
             f"trusts {trusted}; the node {'is running' if self.serving else 'is not running'}",
         ]
+        if self.paused:
+            lines.append(PAUSED)
         if self.evidence:
             lines.append(f"EVIDENCE of {self.evidence} contradictory requests is in the ledger")
         if self.refused:
@@ -72,6 +78,7 @@ class NodeStatus:
             "words": self.own.words,
             "federation": self.federation,
             "serving": self.serving,
+            "paused": self.paused,
             "runs": runs,
             "refused": self.refused,
             "evidence": self.evidence,
@@ -93,12 +100,13 @@ def node_status(config_path: Path) -> NodeStatus:
     with suppress(FolderError):
         trusted = read_federation(folder).name
     if not folder.ledger.exists():
-        return NodeStatus(own, trusted, _serving(config), (), 0, 0)
+        return NodeStatus(own, trusted, _serving(config), False, (), 0, 0)
     with closing(Ledger.open(folder.ledger, folder.head, older=True)) as ledger:
         kinds = Counter(line.kind for line in ledger.lines(None, Kind.REFUSED, Kind.EVIDENCE))
         runs = tuple(_run(ledger, opening) for opening in openings(ledger))
     refused, evidence = kinds[Kind.REFUSED], kinds[Kind.EVIDENCE]
-    return NodeStatus(own, trusted, _serving(config), runs, refused, evidence)
+    paused = bool(trusted) and is_paused(config, running_software(config))
+    return NodeStatus(own, trusted, _serving(config), paused, runs, refused, evidence)
 
 
 @contextmanager

@@ -34,6 +34,7 @@ from site_node.options import Asked
 from site_node.preview import review
 from site_node.preview.rehearsal import rehearse
 from site_node.setup import init
+from site_node.status import PAUSED, node_status
 from tests.riskset import folders
 
 SMALL = Path(__file__).parents[1] / "federation" / "small.toml"
@@ -364,12 +365,13 @@ def test_a_changed_proposal_is_told_at_once(place: Place) -> None:
 
 
 def test_a_pause_is_told_until_it_ends(proposed: Place) -> None:
-    assert proposed.ask("pending")["paused"] is False
+    assert proposed.ask("pending")["paused"] is node_status(proposed.site).paused is False
     proposed.ask("pause", "--by", "Dr Martin")
-    assert proposed.ask("pending")["paused"] is True
-    assert proposed.text("pending").startswith("The node is paused")
+    assert proposed.ask("pending")["paused"] is node_status(proposed.site).paused is True
+    assert proposed.text("pending").startswith(PAUSED)
+    assert PAUSED in node_status(proposed.site).as_text()
     proposed.ask("resume", "--by", "Dr Martin")
-    assert proposed.ask("pending")["paused"] is False
+    assert proposed.ask("pending")["paused"] is node_status(proposed.site).paused is False
 
 
 def test_a_running_node_gets_it_by_its_inbox(proposed: Place) -> None:
