@@ -47,7 +47,7 @@ def _few(by: Judge, results: Results, found: TimeGrids | LevelComparison, level:
 def doubly_robust(by: Judge, found: DoublyRobust) -> DoublyRobust:
     """Show estimates without their counts, which differ from those of others by a few patients."""
     floor = by.floors.count
-    if floor <= 1 or found.stopped:
+    if floor <= 1:
         return found
     counts = [getattr(found.events, side) for side in SIDES]
     counts += [getattr(found.patients, side) - getattr(found.events, side) for side in SIDES]
