@@ -129,6 +129,7 @@ def groups(results: Results) -> Iterator[Group]:
 
 def _twins(results: Results) -> Iterator[Group]:
     """Group counts that stand in two places: the first cause is the endpoint's own event."""
+    yield from _missing_twice(results)
     whole = {(r.endpoint, r.population): r for r in _outcomes(results) if not r.level}
     for found in results.competing:
         own, first = whole.get((found.endpoint, found.population)), found.causes[0]
@@ -144,6 +145,17 @@ def _twins(results: Results) -> Iterator[Group]:
                 yield Group({outcome_cell(own, "events", side): n, twin: n}, whole=True)
 
 
+def _missing_twice(results: Results) -> Iterator[Group]:
+    """Group missing values of the study with those of a table of the very same patients."""
+    listed = {one.variable: one.patients for one in results.flow.missing}
+    for table in results.table_one:
+        for variable in {row.variable for row in table.rows} & listed.keys():
+            for side, n in sides(listed[variable]):
+                if getattr(table.patients, side) == getattr(results.flow.patients, side):
+                    twin = absent_cell(table, variable, side)
+                    yield Group({("missing", variable, side): n, twin: n}, whole=True)
+
+
 def sides(pair: Pair[int]) -> tuple[tuple[str, int], tuple[str, int]]:
     """Name both arms' counts."""
     return ("comparator", pair.comparator), ("treated", pair.treated)
@@ -157,6 +169,24 @@ def level_cell(table: TableOne, row: TableRow, side: str) -> Cell:
 def absent_cell(table: TableOne, variable: str, side: str) -> Cell:
     """Name how many of an arm in Table 1 miss a variable."""
     return ("absent", table.population, variable, side)
+
+
+def size_cells(results: Results, found: SurvivalResult | BinaryResult, side: str) -> list[Cell]:
+    """Name the counts of Table 1 that are the size of a subgroup's level, or tell it."""
+    variable, _, level = found.level.partition("=")
+    same = [t for t in results.table_one if _same_patients(results, t, found.population)]
+    named = list[Cell]()
+    for table in same if level else ():
+        rows = [row for row in table.rows if row.variable == variable and not row.number]
+        own = [row for row in rows if row.level == level] or rows  # of two levels one has a row
+        named += [level_cell(table, row, side) for row in own]
+    return named
+
+
+def _same_patients(results: Results, table: TableOne, population: str) -> bool:
+    """Tell whether a table is of a population: of all patients where all are complete cases."""
+    all_complete = population == "all" and results.flow.patients == results.flow.complete
+    return table.population == population or (all_complete and table.population == "complete")
 
 
 def outcome_cell(found: SurvivalResult | BinaryResult, what: str, side: str) -> Cell:
@@ -203,7 +233,7 @@ def _levels(found: tuple[SurvivalResult | BinaryResult, ...]) -> Iterator[Group]
             if (r.endpoint, r.population) == (endpoint, population)
             and r.level.partition("=")[0] == variable
         ]
-        for what in ("events", "without"):
+        for what in ("events", "without", "unassessed"):
             for side in SIDES:
                 inside = {outcome_cell(r, what, side): _count(r, what, side) for r in parts}
                 everybody = _count(whole[endpoint, population], what, side)
@@ -211,4 +241,7 @@ def _levels(found: tuple[SurvivalResult | BinaryResult, ...]) -> Iterator[Group]
 
 
 def _count(found: SurvivalResult | BinaryResult, what: str, side: str) -> int:
+    if what == "unassessed":
+        n: int = getattr(found.unassessed, side)
+        return n
     return _outcome(found, side)[outcome_cell(found, what, side)]

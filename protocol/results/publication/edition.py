@@ -55,13 +55,15 @@ def publish(
     populations = dict(sizes(results))
     _require_apart(populations, earlier, chosen.count)
     hidden = hide(results, chosen.count, earlier)
-    reduced = rounded(_reduced(Judge(chosen, hidden), results), chosen.digits)
+    judge = Judge(chosen, hidden)
+    reduced = rounded(_reduced(judge, results), chosen.digits)
     if chosen.rounded_to > 1:
         reduced = in_steps(reduced, chosen.rounded_to)
+    untold = {*outcomes.untold(judge, results), *pairs.untold(judge, results)}
     shown = {
         cell: nearest(n, chosen.rounded_to)
         for cell, n in (*cells(results), *populations.items())
-        if cell not in hidden and not derived(cell)
+        if cell not in hidden and cell not in untold and not derived(cell)
     }
     told = statement(results, chosen, hidden, compared=bool(earlier))
     return Edition(reduced, chosen, told, shown, hidden)
@@ -90,13 +92,13 @@ def _reduced(by: Judge, found: Results) -> Results:
         left_out=found.left_out,
         table_one=tuple(patients.table(by, one) for one in found.table_one),
         balance=tuple(patients.balance(by, found, row) for row in found.balance),
-        survival=tuple(outcomes.survival(by, one) for one in found.survival),
-        binary=tuple(outcomes.binary(by, one) for one in found.binary),
+        survival=tuple(outcomes.survival(by, found, one) for one in found.survival),
+        binary=tuple(outcomes.binary(by, found, one) for one in found.binary),
         leaving=found.leaving,
         competing=tuple(outcomes.competing(by, found, one) for one in found.competing),
         imputation=outcomes.imputation(by, found),
         agreement=tuple(outcomes.agreement(by, found, one) for one in found.agreement),
-        odds_by_hospital=tuple(outcomes.odds(by, one) for one in found.odds_by_hospital),
+        odds_by_hospital=tuple(outcomes.odds(by, found, one) for one in found.odds_by_hospital),
         adjusted=tuple(outcomes.adjusted(by, found, one) for one in found.adjusted),
         stratification=outcomes.stratification(by, found),
         negative_controls=found.negative_controls,

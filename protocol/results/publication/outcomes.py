@@ -1,11 +1,12 @@
 """What was found, as it may be published: outcomes with and without a time, causes, odds."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TypedDict, TypeVar
 
 from protocol.results.model import Results
-from protocol.results.publication.cells import outcome_cell
+from protocol.results.publication.cells import outcome_cell, size_cells
 from protocol.results.publication.curves import incidence_curve, survival_curve
 from protocol.results.publication.groups import SIDES, Cell
 from protocol.results.publication.judge import UNSHOWN, Judge
@@ -31,9 +32,9 @@ class Counts(TypedDict):
     unassessed: Pair[int]
 
 
-def survival(by: Judge, found: SurvivalResult) -> SurvivalResult:
+def survival(by: Judge, results: Results, found: SurvivalResult) -> SurvivalResult:
     """Reduce an endpoint with a time; with a small count in an arm, no estimate is shown."""
-    counts, gone = _counts(by, found), few(by, found)
+    counts, gone = _counts(by, results, found), few(by, found)
 
     def hidden(side: str) -> bool:
         return gone or isinstance(getattr(counts["patients"], side), Withheld)
@@ -57,10 +58,10 @@ def survival(by: Judge, found: SurvivalResult) -> SurvivalResult:
     )
 
 
-def binary(by: Judge, found: BinaryResult) -> BinaryResult:
+def binary(by: Judge, results: Results, found: BinaryResult) -> BinaryResult:
     """Reduce an outcome without a time; with a small count in an arm, no estimate is shown."""
     shown = blank(found) if few(by, found) else found
-    return replace(shown, **_counts(by, found))
+    return replace(shown, **_counts(by, results, found))
 
 
 def few(by: Judge, found: Outcome) -> bool:
@@ -70,25 +71,58 @@ def few(by: Judge, found: Outcome) -> bool:
     )
 
 
-def _counts(by: Judge, found: Outcome) -> Counts:
+def _counts(by: Judge, results: Results, found: Outcome) -> Counts:
     """Reduce counts; where it is not known how many were assessed, all of them are hidden."""
-
-    def unknown(side: str) -> bool:
-        return by.hides(outcome_cell(found, "unassessed", side))
+    unknown = {side for side in SIDES if _unknown(by, results, found, side)}
 
     def events(side: str) -> int:
         n: int = getattr(found.events, side)
-        if unknown(side):
+        if side in unknown:
             return UNSHOWN
         told = by.count(outcome_cell(found, "events", side), n)
         without = by.hides(outcome_cell(found, "without", side))
         return UNSHOWN if without and not isinstance(told, Withheld) else told
 
     return {
-        "patients": both(lambda s: UNSHOWN if unknown(s) else getattr(found.patients, s)),
+        "patients": both(lambda s: UNSHOWN if s in unknown else getattr(found.patients, s)),
         "events": both(events),
         "unassessed": by.pair(lambda s: outcome_cell(found, "unassessed", s), found.unassessed),
     }
+
+
+def _unknown(by: Judge, results: Results, found: Outcome, side: str) -> bool:
+    """Tell whether how many of an arm were assessed would tell a hidden count.
+
+    That is how many were not, or a level's count in Table 1.
+    """
+    return by.hides(outcome_cell(found, "unassessed", side), *size_cells(results, found, side))
+
+
+def untold(by: Judge, results: Results) -> Iterator[Cell]:
+    """Name counts of outcomes that are large enough, and not told because of others."""
+    assessed = unassessed(by, results)
+    for found in (*results.survival, *results.binary):
+        yield from (
+            outcome_cell(found, "events", side)
+            for side in SIDES
+            if _unknown(by, results, found, side)
+        )
+    inside = results.stratification.odds if results.stratification else ()
+    for one in (*results.odds_by_hospital, *inside):
+        if one.endpoint in assessed:
+            name = (one.strata, one.endpoint, one.population)
+            yield from (("odds", "events", *name, side) for side in SIDES)
+
+
+def unassessed(by: Judge, results: Results) -> frozenset[str]:
+    """Name the endpoints of which it is hidden how many were not assessed in a population.
+
+    Whoever learns how many were, of the same patients, knows how many were not.
+    """
+    whole = (one for one in (*results.survival, *results.binary) if not one.level)
+    return frozenset(
+        one.endpoint for one in whole if any(_unknown(by, results, one, side) for side in SIDES)
+    )
 
 
 def _landmarks(by: Judge, points: tuple[Point, ...]) -> tuple[Point, ...]:
@@ -102,28 +136,43 @@ def competing(by: Judge, results: Results, found: CompetingResult) -> CompetingR
     place = (found.endpoint, found.population, "")
     whole = [r for r in results.survival if (r.endpoint, r.population, r.level) == place]
     gone = any(few(by, one) for one in whole)
-    return replace(found, causes=tuple(_cause(by, found, one, gone=gone) for one in found.causes))
+    cut = {side for side in SIDES if any(_unknown(by, results, one, side) for one in whole)}
+    return replace(
+        found, causes=tuple(_cause(by, found, one, gone=gone, cut=cut) for one in found.causes)
+    )
 
 
-def _cause(by: Judge, found: CompetingResult, cause: CauseResult, *, gone: bool) -> CauseResult:
+def _cause(
+    by: Judge, found: CompetingResult, cause: CauseResult, *, gone: bool, cut: set[str]
+) -> CauseResult:
+    """Reduce a cause; arms that are `cut` have no curve: it begins with all who were assessed."""
+
     def cell(side: str) -> Cell:
         return ("cause", found.endpoint, found.population, cause.cause, side)
 
     gone = gone or by.hides(*map(cell, SIDES))
     landmarks = both(lambda side: _landmarks(by, getattr(cause.landmarks, side)))
     shown = blank(cause) if gone else replace(cause, landmarks=landmarks)
-    curves = both(lambda side: incidence_curve(getattr(cause.curves, side), by.floors, hidden=gone))
+    curves = both(
+        lambda side: incidence_curve(
+            getattr(cause.curves, side), by.floors, hidden=gone or side in cut
+        )
+    )
     return replace(shown, events=by.pair(cell, cause.events), curves=curves)
 
 
-def odds(by: Judge, found: CommonOdds) -> CommonOdds:
+def odds(by: Judge, results: Results, found: CommonOdds) -> CommonOdds:
     """Reduce an odds ratio within strata, with its counts."""
+    unknown = Pair(UNSHOWN, UNSHOWN)
     name = (found.strata, found.endpoint, found.population)
     all_of_them = [("odds", what, *name, s) for what in ("events", "without") for s in SIDES]
     events = by.pair(lambda side: ("odds", "events", *name, side), found.events)
+    if found.endpoint in unassessed(by, results):
+        shown = blank(found) if by.hides(*all_of_them) else found
+        return replace(shown, events=unknown, patients=unknown)
     if not by.hides(*all_of_them):
         return found
-    return replace(blank(found), events=events, patients=Pair(UNSHOWN, UNSHOWN))
+    return replace(blank(found), events=events, patients=unknown)
 
 
 def scarce(by: Judge, results: Results) -> frozenset[str]:
@@ -135,7 +184,10 @@ def scarce(by: Judge, results: Results) -> frozenset[str]:
 def adjusted(by: Judge, results: Results, found: AdjustedResult) -> AdjustedResult:
     """Reduce adjusted hazards: their events are those of both arms together."""
     hidden = found.endpoint in scarce(by, results) or 0 < found.events < by.floors.count
-    return replace(blank(found), events=UNSHOWN) if hidden else found
+    shown = replace(blank(found), events=UNSHOWN) if hidden else found
+    if found.endpoint in unassessed(by, results):
+        return replace(shown, patients=UNSHOWN, events=UNSHOWN)
+    return shown
 
 
 def agreement(by: Judge, results: Results, found: HospitalAgreement) -> HospitalAgreement:
@@ -159,6 +211,7 @@ def stratification(by: Judge, results: Results) -> ScoreStratification | None:
     found, hidden = results.stratification, scarce(by, results)
     if found is None:
         return None
+    assessed, unknown = unassessed(by, results), Pair(UNSHOWN, UNSHOWN)
     strata = tuple(stratum(by, k, one) for k, one in enumerate(found.strata))
     small = any(
         isinstance(n, Withheld) for s in strata for n in (s.patients.comparator, s.patients.treated)
@@ -167,9 +220,13 @@ def stratification(by: Judge, results: Results) -> ScoreStratification | None:
         found,
         strata=strata,
         balance=blank(found.balance) if small else found.balance,
-        survival=tuple(_stratified(by, one, gone=one.endpoint in hidden) for one in found.survival),
+        survival=tuple(
+            replace(one, patients=unknown, events=unknown) if one.endpoint in assessed else one
+            for one in (_stratified(by, one, gone=one.endpoint in hidden) for one in found.survival)
+        ),
         odds=tuple(
-            blank(odds(by, one)) if one.endpoint in hidden else odds(by, one) for one in found.odds
+            blank(one) if one.endpoint in hidden else one
+            for one in (odds(by, results, one) for one in found.odds)
         ),
     )
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from protocol.results.model import Results
+from protocol.results.publication.groups import Cell
 from protocol.results.publication.judge import Judge
 from protocol.results.publication.outcomes import few
 from protocol.results.publication.pair_cells import first_cells, pair_cell
@@ -35,6 +36,18 @@ def pairs(by: Judge, results: Results) -> Iterator[PairsResult]:
             log_rank=blank(found.log_rank) if times else found.log_rank,
             hazard_ratio=blank(found.hazard_ratio) if times else found.hazard_ratio,
         )
+
+
+def untold(by: Judge, results: Results) -> Iterator[Cell]:
+    """Name counts of pairs that are large enough, and not told because of the endpoint's own."""
+    for found in results.pairs:
+        whole = _whole(results, found)
+        gone = whole is None or few(by, whole)
+        if gone:
+            yield from first_cells(found)
+        for one in found.discordant:
+            if gone or _late(by, whole, one.time):
+                yield from (pair_cell(found, one, what) for what in ("treated", "comparator"))
 
 
 def _discordant(

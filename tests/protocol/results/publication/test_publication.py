@@ -20,9 +20,10 @@ from protocol.results.publication.cells import cells, groups, hide
 from protocol.results.publication.curves import survival_curve
 from protocol.results.publication.rules import EditionError
 from protocol.results.publication.tree import in_steps, nearest, significant
+from protocol.results.values.binary import DoublyRobust
 from protocol.results.values.estimates import Estimate, Pair
 from protocol.results.values.estimates import Test as ChiSquare
-from protocol.results.values.patients import Exclusion, Missing
+from protocol.results.values.patients import Exclusion, Missing, Summary, TableOne, TableRow
 from protocol.results.values.sensitivity import HospitalAgreement, LeftOutLimits
 from protocol.results.values.strata import (
     CommonOdds,
@@ -31,9 +32,10 @@ from protocol.results.values.strata import (
     StratifiedSurvival,
     StratumBalance,
 )
+from protocol.results.values.survival import AdjustedResult
 from tests.coordinator.examples import competing, imputed, results, survival
 from tests.federation.cohorts import small_plan
-from tests.protocol.results.publication.studies import curve, exits, studies, table
+from tests.protocol.results.publication.studies import curve, exits, in_pairs, studies, table
 
 ALL = settings(max_examples=40, deadline=None)
 
@@ -305,3 +307,126 @@ def test_shares_do_not_stand_beside_hidden_counts(made: object) -> None:
 def test_cells_have_one_name_each() -> None:
     names = [cell for cell, _ in cells(competing())]
     assert len(names) == len(set(names))
+
+
+def test_a_missing_value_that_stands_twice_is_hidden_twice() -> None:
+    """Three of a level and six without one: neither follows from the flow, nor from `counts`."""
+    nan = math.nan
+
+    def row(level: str, treated: int) -> TableRow:
+        arms = Pair(*(Summary(n, m, *(nan,) * 6) for n, m in ((20, 0), (treated, 6))))
+        return TableRow("drug", "Drug", level, "", False, arms, 0.1)
+
+    table = TableOne("complete", Pair(40, 50), (row("old", 41), row("new", 3)))
+    full = results()
+    patients = Pair(40, 50)
+    flow = replace(full.flow, patients=patients, missing=(Missing("drug", "Drug", Pair(0, 6)),))
+    made = publish(replace(full, flow=flow, table_one=(table,)))
+    assert str(made.results.table_one[0].rows[1].arms.treated.patients) == "fewer than 5"
+    assert str(made.results.table_one[0].rows[1].arms.treated.missing) == "not shown"
+    assert str(made.results.flow.missing[0].patients.treated) == "not shown"
+    assert ("missing", "drug", "treated") not in made.shown
+
+
+def test_a_level_whose_size_is_hidden_in_table_1_shows_it_in_no_outcome() -> None:
+    nan = math.nan
+
+    def row(level: str, n: int) -> TableRow:
+        arms = Pair(Summary(n, 0, *(nan,) * 6), Summary(20, 0, *(nan,) * 6))
+        return TableRow("stage", "Stage", level, "", False, arms, 0.1)
+
+    rows = tuple(row(level, n) for level, n in (("I", 60), ("II", 40), ("III", 3)))
+    table = TableOne("matched", Pair(103, 60), rows)
+    whole = replace(survival(), patients=Pair(103, 60), events=Pair(50, 30))
+    one = replace(whole, level="stage=I", patients=Pair(60, 20), events=Pair(28, 10))
+    two = replace(whole, level="stage=II", patients=Pair(40, 20), events=Pair(20, 10))
+    made = publish(replace(results(), table_one=(table,), survival=(whole, one, two)))
+    told = made.results.survival[2]
+    assert str(made.results.table_one[0].rows[1].arms.comparator.patients) == "not shown"
+    assert str(told.patients.comparator) == str(told.events.comparator) == "not shown"
+    assert told.curves.comparator.times == (math.inf,)
+    assert made.results.survival[1].patients.comparator == 60
+
+
+def test_levels_do_not_tell_how_many_were_not_assessed() -> None:
+    """Of six not assessed one is of the first level: the second's five would say so."""
+    whole = replace(survival(), patients=Pair(90, 60), events=Pair(45, 30), unassessed=Pair(6, 0))
+    one = replace(whole, level="sex=male", patients=Pair(45, 30), events=Pair(22, 15))
+    two = replace(one, level="sex=female", events=Pair(23, 15), unassessed=Pair(5, 0))
+    one = replace(one, unassessed=Pair(1, 0))
+    made = publish(replace(results(), survival=(whole, one, two))).results.survival
+    assert str(made[1].unassessed.comparator) == "fewer than 5"
+    assert str(made[2].unassessed.comparator) == str(made[2].patients.comparator) == "not shown"
+
+
+def test_whoever_was_assessed_is_counted_nowhere_else() -> None:
+    """Two not assessed follow neither from causes, odds, models and strata, nor from `counts`."""
+    full = competing()
+    n, events = Pair(58, 60), Pair(30, 20)
+    whole = replace(full.survival[1], patients=n, events=events, unassessed=Pair(2, 0))
+    hazards = AdjustedResult("os", "OS", 118, 50, (), "")
+    odds = CommonOdds(
+        *("os", "OS", "matched", "hospital", 4, n, events),
+        Estimate(0.5, 0.1, 0.4, 0.6, 0.01),
+        ChiSquare(4.0, 1, 0.05),
+    )
+    inside = StratifiedSurvival(
+        *("os", "OS", n, events, whole.log_rank[0], whole.hazard_ratios, whole.landmarks, "")
+    )
+    within = ScoreStratification("Strata", (), (), (inside,), (replace(odds, strata="score"),))
+    causes = tuple(
+        replace(
+            one,
+            events=Pair(20, 20),
+            curves=Pair(
+                replace(one.curves.comparator, at_risk=(58.0, 30.0, 20.0), events=(6.0, 6.0, 8.0)),
+                one.curves.treated,
+            ),
+        )
+        for one in full.competing[1].causes
+    )
+    full = replace(
+        full,
+        survival=(whole,),
+        competing=(replace(full.competing[1], causes=causes),),
+        adjusted=(hazards,),
+        odds_by_hospital=(odds,),
+        stratification=within,
+    )
+    made = publish(full)
+    found = made.results
+    assert found.stratification is not None
+    told = [
+        found.adjusted[0].patients,
+        found.adjusted[0].events,
+        *(one.patients.comparator for one in found.odds_by_hospital),
+        *(one.events.comparator for one in (*found.odds_by_hospital, *found.stratification.odds)),
+        found.stratification.survival[0].patients.comparator,
+    ]
+    assert {str(one) for one in told} == {"not shown"}
+    assert all(c.curves.comparator.times == (math.inf,) for c in found.competing[0].causes)
+    assert found.odds_by_hospital[0].odds_ratio.estimate == 0.5
+    for cell, count in made.shown.items():
+        assert (cell[0], cell[-1], count) != ("outcome", "comparator", 30)
+        assert cell[0] != "odds"
+
+
+def test_a_doubly_robust_estimate_that_stopped_shows_no_counts() -> None:
+    none = Estimate(*(math.nan,) * 5)
+    stopped = DoublyRobust(
+        *("harm", "Harm", Pair(58, 60), Pair(30, 2), Pair("", ""), Pair(none, none), none, none),
+        "fewer than 3 patients of an arm were not assessed (rule D)",
+    )
+    made = publish(replace(results(), doubly_robust=(stopped,))).results.doubly_robust[0]
+    told = made.patients.comparator, made.events.treated
+    assert {str(one) for one in told} == {"not shown"}
+    assert made.stopped == stopped.stopped
+
+
+def test_pairs_of_a_scarce_endpoint_are_in_no_list_of_counts() -> None:
+    """An edition lists the counts that it shows, and no others."""
+    whole = replace(survival(), patients=Pair(60, 60), events=Pair(30, 57))
+    pairs = in_pairs(whole, (9, 8), (9, 8), by_cell=False)
+    made = publish(replace(results(), survival=(whole,), pairs=(pairs,)))
+    assert str(made.results.pairs[0].discordant[0].only_treated) == "not shown"
+    assert not [cell for cell in made.shown if cell[0] in ("pairs", "first")]
