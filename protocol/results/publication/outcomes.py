@@ -101,7 +101,7 @@ def _unknown(by: Judge, results: Results, found: Outcome, side: str) -> bool:
 def untold(by: Judge, results: Results) -> Iterator[Cell]:
     """Name counts of outcomes that are large enough, and not told because of others."""
     assessed = unassessed(by, results)
-    for found in (*results.survival, *results.binary):
+    for found in _all(results):
         yield from (
             outcome_cell(found, "events", side)
             for side in SIDES
@@ -119,10 +119,14 @@ def unassessed(by: Judge, results: Results) -> frozenset[str]:
 
     Whoever learns how many were, of the same patients, knows how many were not.
     """
-    whole = (one for one in (*results.survival, *results.binary) if not one.level)
+    whole = (one for one in _all(results) if not one.level)
     return frozenset(
         one.endpoint for one in whole if any(_unknown(by, results, one, side) for side in SIDES)
     )
+
+
+def _all(results: Results) -> tuple[Outcome, ...]:
+    return *results.survival, *results.binary
 
 
 def _landmarks(by: Judge, points: tuple[Point, ...]) -> tuple[Point, ...]:
@@ -177,8 +181,7 @@ def odds(by: Judge, results: Results, found: CommonOdds) -> CommonOdds:
 
 def scarce(by: Judge, results: Results) -> frozenset[str]:
     """Name the endpoints that have too few patients with or without an event in a population."""
-    found: tuple[Outcome, ...] = (*results.survival, *results.binary)
-    return frozenset(one.endpoint for one in found if not one.level and few(by, one))
+    return frozenset(one.endpoint for one in _all(results) if not one.level and few(by, one))
 
 
 def adjusted(by: Judge, results: Results, found: AdjustedResult) -> AdjustedResult:
