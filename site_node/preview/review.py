@@ -75,4 +75,6 @@ def _of_groups(found: Rehearsal, low: int, *, counts: bool) -> Iterator[str]:
 def _group(smallest: int | None, *, counts: bool) -> str:
     if smallest is None:
         return "of nobody"
-    return f"{smallest:,}" if counts or smallest >= FEW else f"fewer than {FEW}"
+    if counts:
+        return f"{smallest:,}"
+    return f"{FEW} or more" if smallest >= FEW else f"fewer than {FEW}"

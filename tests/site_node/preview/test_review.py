@@ -61,3 +61,18 @@ def test_every_item_that_does_not_pass_is_told_with_its_rule() -> None:
     items = [one for one in found if one.startswith("item ")]
     assert items
     assert all(one.endswith(")") and ": review, smallest group " in one for one in items)
+
+
+@pytest.mark.parametrize(("smallest", "told"), [(9, "fewer than 10"), (14, "10 or more")])
+def test_a_larger_group_is_told_in_words_too(smallest: int, told: str) -> None:
+    """Floors above ten let items of more patients be looked at; what is found may be kept."""
+    assert review._group(smallest, counts=False) == told
+    assert review._group(smallest, counts=True) == str(smallest)
+
+
+def test_no_number_of_patients_is_told_under_a_floor_of_ones_own() -> None:
+    own = Tighter(published_floor=clinics()[0].size + 1)
+    found = of_rows(small_plan("exact"), clinics()[0], SEED, own)
+    groups = {one.partition("smallest group ")[2].partition(" (")[0] for one in found}
+    assert groups - {""} <= {"fewer than 10", "10 or more", "of nobody"}
+    assert "10 or more" in groups
