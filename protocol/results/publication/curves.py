@@ -8,12 +8,13 @@ least one patient belongs to each.
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from protocol.results.publication.rules import Floors
 from protocol.results.publication.withheld import NOT_SHOWN
 from protocol.results.values.causes import IncidenceCurvePoints
-from protocol.results.values.survival import CurvePoints
+from protocol.results.values.survival import CurvePoints, QuantilePoint
 
 BASE = 5
 """Events of the finest step that is ever drawn, where a profile has floors at all."""
@@ -40,6 +41,37 @@ def survival_curve(curve: CurvePoints, floors: Floors, *, hidden: bool) -> Curve
     )
 
 
+def shown_quantiles(
+    points: tuple[QuantilePoint, ...], curve: CurvePoints, floors: Floors
+) -> tuple[QuantilePoint, ...]:
+    """Hide times and limits behind the last at which enough are at risk: there a few have events.
+
+    What is not reached stays so.
+    """
+    if floors.count <= 1:
+        return points
+    whole = _whole(curve)
+    enough = [
+        time
+        for place, time in enumerate(curve.times)
+        if _left(curve, place, whole) >= floors.at_risk
+    ]
+    last = max(enough, default=0.0)
+
+    def cut(time: float) -> float:
+        return NOT_SHOWN if time > last else time
+
+    return tuple(
+        replace(
+            one,
+            estimate=cut(one.estimate),
+            conf_low=cut(one.conf_low),
+            conf_high=cut(one.conf_high),
+        )
+        for one in points
+    )
+
+
 def incidence_curve(
     curve: IncidenceCurvePoints, floors: Floors, *, hidden: bool
 ) -> IncidenceCurvePoints:
@@ -61,7 +93,7 @@ def incidence_curve(
 
 def _kept(curve: CurvePoints | IncidenceCurvePoints, floors: Floors) -> tuple[int, ...]:
     """Choose the points that are drawn, by their place in the curve."""
-    whole = all(float(n).is_integer() for n in (*curve.events, *curve.at_risk))
+    whole = _whole(curve)
     events = curve.events if whole else [float(n > 0) for n in curve.events]
     finest, since = [], 0.0
     for place, n in enumerate(events):
@@ -74,6 +106,11 @@ def _kept(curve: CurvePoints | IncidenceCurvePoints, floors: Floors) -> tuple[in
         together *= 2
     drawn = finest[together - 1 :: together]
     return tuple(k for k in drawn if _left(curve, k, whole) >= floors.at_risk)
+
+
+def _whole(curve: CurvePoints | IncidenceCurvePoints) -> bool:
+    """Tell whether patients are counted, and do not weigh."""
+    return all(float(n).is_integer() for n in (*curve.events, *curve.at_risk))
 
 
 def _left(curve: CurvePoints | IncidenceCurvePoints, place: int, whole: bool) -> float:

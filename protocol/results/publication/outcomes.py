@@ -7,7 +7,7 @@ from typing import TypedDict, TypeVar
 
 from protocol.results.model import Results
 from protocol.results.publication.cells import outcome_cell, size_cells
-from protocol.results.publication.curves import incidence_curve, survival_curve
+from protocol.results.publication.curves import incidence_curve, shown_quantiles, survival_curve
 from protocol.results.publication.groups import SIDES, Cell
 from protocol.results.publication.judge import UNSHOWN, Judge
 from protocol.results.publication.patients import stratum
@@ -53,8 +53,18 @@ def survival(by: Judge, results: Results, found: SurvivalResult) -> SurvivalResu
         if isinstance(point.survival, Withheld)
     }
     contrasts = tuple(blank(c) if c.time in cut else c for c in found.landmark_contrasts)
+    quantiles = both(
+        lambda side: shown_quantiles(
+            getattr(found.quantiles, side), getattr(found.curves, side), by.floors
+        )
+    )
     return replace(
-        found, **counts, curves=curves, landmarks=landmarks, landmark_contrasts=contrasts
+        found,
+        **counts,
+        curves=curves,
+        quantiles=quantiles,
+        landmarks=landmarks,
+        landmark_contrasts=contrasts,
     )
 
 

@@ -32,7 +32,7 @@ from protocol.results.values.strata import (
     StratifiedSurvival,
     StratumBalance,
 )
-from protocol.results.values.survival import AdjustedResult
+from protocol.results.values.survival import AdjustedResult, QuantilePoint
 from tests.coordinator.examples import competing, imputed, results, survival
 from tests.federation.cohorts import small_plan
 from tests.protocol.results.publication.studies import curve, exits, in_pairs, studies, table
@@ -430,3 +430,15 @@ def test_pairs_of_a_scarce_endpoint_are_in_no_list_of_counts() -> None:
     made = publish(replace(results(), survival=(whole,), pairs=(pairs,)))
     assert str(made.results.pairs[0].discordant[0].only_treated) == "not shown"
     assert not [cell for cell in made.shown if cell[0] in ("pairs", "first")]
+
+
+def test_quantiles_end_where_the_curve_ends() -> None:
+    """Nine are at risk on day 200 and eight on day 300: what happened later is of fewer."""
+    found = replace(survival(), patients=Pair(40, 30), events=Pair(20, 10))
+    points = QuantilePoint(0.25, 200.0, 100.0, 400.0), QuantilePoint(0.5, 400.0, 300.0, math.nan)
+    found = replace(found, quantiles=Pair(points, ()))
+    made = publish(replace(results(), survival=(found,)), Floors(5, 8)).results.survival[0]
+    first, second = made.quantiles.comparator
+    assert (first.estimate, first.conf_low, str(first.conf_high)) == (200.0, 100.0, "not shown")
+    assert (str(second.estimate), second.conf_low) == ("not shown", 300.0)
+    assert not isinstance(second.conf_high, Withheld)
