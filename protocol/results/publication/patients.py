@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from protocol.results.model import Results
 from protocol.results.publication.cells import absent_cell, level_cell
-from protocol.results.publication.groups import SIDES
+from protocol.results.publication.groups import SIDES, Cell
 from protocol.results.publication.judge import UNSHOWN, Judge
 from protocol.results.publication.tree import blank, both
 from protocol.results.publication.withheld import NOT_SHOWN, Withheld
@@ -91,9 +91,15 @@ def _touched(by: Judge, found: TableOne, variable: str, *sides: str) -> bool:
 
 
 def _row(by: Judge, found: TableOne, row: TableRow) -> TableRow:
-    gone = not row.number and by.hides(*(level_cell(found, row, side) for side in SIDES))
+    # Of a level that is shown, a share tells of how many it is one: all but those who miss it.
+    told = (cell(found, row, side) for side in SIDES for cell in (level_cell, _absent))
+    gone = not row.number and by.hides(*told)
     arms = both(lambda side: _summary(by, found, row, side))
     return replace(row, arms=arms, smd=NOT_SHOWN if gone else row.smd)
+
+
+def _absent(found: TableOne, row: TableRow, side: str) -> Cell:
+    return absent_cell(found, row.variable, side)
 
 
 def _summary(by: Judge, found: TableOne, row: TableRow, side: str) -> Summary:

@@ -23,7 +23,14 @@ from protocol.results.publication.tree import in_steps, nearest, significant
 from protocol.results.values.binary import DoublyRobust
 from protocol.results.values.estimates import Estimate, Pair
 from protocol.results.values.estimates import Test as ChiSquare
-from protocol.results.values.patients import Exclusion, Missing, Summary, TableOne, TableRow
+from protocol.results.values.patients import (
+    BalanceRow,
+    Exclusion,
+    Missing,
+    Summary,
+    TableOne,
+    TableRow,
+)
 from protocol.results.values.sensitivity import HospitalAgreement, LeftOutLimits
 from protocol.results.values.strata import (
     CommonOdds,
@@ -442,3 +449,20 @@ def test_quantiles_end_where_the_curve_ends() -> None:
     assert (first.estimate, first.conf_low, str(first.conf_high)) == (200.0, 100.0, "not shown")
     assert (str(second.estimate), second.conf_low) == ("not shown", 300.0)
     assert not isinstance(second.conf_high, Withheld)
+
+
+def test_no_balance_stands_beside_a_hidden_number_of_missing_values() -> None:
+    """Of 200 at a level, the SMD tells of how many: two who miss it leave three of the last."""
+    nan = math.nan
+
+    def row(level: str, n: int) -> TableRow:
+        arms = Pair(Summary(n, 2, *(nan,) * 6), Summary(50, 0, *(nan,) * 6))
+        return TableRow("stage", "Stage", level, "", False, arms, 0.1)
+
+    rows = tuple(row(level, n) for level, n in (("I", 200), ("II", 53), ("III", 3)))
+    table = TableOne("complete", Pair(258, 150), rows)
+    balance = BalanceRow("complete", "stage=I", "Stage: I", Pair(0.78, 0.33), *(0.1,) * 4)
+    made = publish(replace(results(), table_one=(table,), balance=(balance,))).results
+    assert made.table_one[0].rows[0].arms.comparator.patients == 200
+    told = made.table_one[0].rows[0].smd, made.balance[0].smd, made.balance[0].variance_ratio
+    assert {str(one) for one in told} == {"not shown"}
