@@ -56,13 +56,15 @@ def reading(source: Path | BytesIO, name: str) -> Iterator[ZipFile]:
 
     Raises
     ------
+    OSError
+        If the file is not there, or may not be read: nobody changed it then.
     BundleError
         If it is no zip file, or has a member that no bundle has: packed, linked, hidden, twice,
         too large, or of another name.
     """
     with ExitStack() as stack:
+        raw = stack.enter_context(_opened(source, name)) if isinstance(source, Path) else source
         try:
-            raw = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
             size = _check_end(raw)
             file = stack.enter_context(ZipFile(raw))
         except (BadZipFile, OSError, ValueError, NotImplementedError, struct.error):
@@ -85,6 +87,13 @@ def body(file: ZipFile, name: str) -> bytes:
         raise BundleError(f"{name}: is missing") from None
     except (BadZipFile, OSError, EOFError, ValueError, NotImplementedError, RuntimeError):
         raise BundleError(f"{name}: was changed, or is not whole") from None
+
+
+def _opened(path: Path, name: str) -> IO[bytes]:
+    # Opening a pipe would wait for somebody to write into it.
+    if path.is_fifo():
+        raise BundleError(f"{name}: is a pipe, and a bundle has to be a file")
+    return path.open("rb")
 
 
 def _check_end(file: IO[bytes]) -> int:

@@ -50,6 +50,14 @@ def test_tampering_ends_with_6(run: Run, out: Path, tmp_path: Path) -> None:
     assert run("verify", bad).status == 6
 
 
+def test_a_bundle_that_is_not_there_is_no_tampering(run: Run, tmp_path: Path) -> None:
+    for command in ("verify", "recompute"):
+        for place, named in ((tmp_path / "no.zip", "no.zip"), (tmp_path, "bundle.zip")):
+            ended = run(command, place)
+            assert ended.status == 2
+            assert f"{tmp_path / named}: no such file or directory  [file]" in ended.err
+
+
 def test_recompute_counts_numbers_and_writes_the_same_files(
     run: Run, out: Path, tmp_path: Path
 ) -> None:

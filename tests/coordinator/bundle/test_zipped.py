@@ -1,5 +1,6 @@
 """A file from a stranger: whatever a bundle has not is refused before a member is read."""
 
+import os
 import struct
 import warnings
 from collections.abc import Callable
@@ -114,7 +115,13 @@ def test_no_zip_a_cut_one_and_one_with_more_behind(tmp_path: Path, path: Path) -
     for body in (b"", b"PK", raw[: len(raw) // 2], raw[:-1], raw + b"more", huge):
         bad.write_bytes(body)
         assert refused(bad).endswith("is no bundle, or not a whole one")
-    assert refused(tmp_path / "not there").endswith("is no bundle, or not a whole one")
+
+
+def test_a_file_that_cannot_be_opened_was_changed_by_nobody(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="not there"):
+        refused(tmp_path / "not there")
+    os.mkfifo(tmp_path / "pipe")
+    assert refused(tmp_path / "pipe").endswith("is a pipe, and a bundle has to be a file")
 
 
 def test_members_out_of_order(tmp_path: Path, members: Members) -> None:
