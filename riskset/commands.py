@@ -8,6 +8,7 @@ from typing import Annotated, Protocol, cast
 
 import click
 import typer
+from typer.core import TyperGroup
 
 from protocol.canonical import Json
 from riskset.terminal import (
@@ -112,17 +113,22 @@ class _Riskset(Commands):
             return LATER[cmd_name][1]()
         return super().get_command(ctx, cmd_name)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        del ctx
-        now = {name: self.commands[name].get_short_help_str(80) for name in self.commands}
-        told = {**now, **{name: text for name, (text, _) in LATER.items()}}
-        with formatter.section("Commands"):
-            formatter.write_dl(list(told.items()))
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List all commands in the style of every other help, by a stand-in where one is heavy."""
+        told = {name: click.Command(name, help=text) for name, (text, _) in LATER.items()}
+        commands = {**self.commands, **told}
+        light = TyperGroup(
+            name=self.name,
+            commands=commands,
+            params=self.params,
+            help=self.help,
+            rich_markup_mode=self.rich_markup_mode,
+        )
+        light.format_help(ctx, formatter)
 
 
 app = typer.Typer(
     cls=_Riskset,
-    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -44,7 +44,11 @@ def test_doors_by_role(run: Run) -> None:
 
 
 def test_help_version_and_mounted_commands(run: Run) -> None:
-    assert "simulate" in run("--help").out
+    told = run("--help").out
+    assert "simulate" in told
+    assert "Take the form for readers out of a bundle." in told
+    assert "..." not in told.partition("Commands")[2]  # no sentence is cut
+    assert "\\[" not in told + run("demo", "--help").out
     assert run("--version").out.startswith("riskset ")
     assert "explain" in run("plan", "--help").out
     assert run("plan", "check", SMALL).status == 0
