@@ -12,8 +12,10 @@ from typing import Generic, TypeVar
 
 from protocol.errors import Exit, FederationError
 from protocol.ids import SiteId
-from protocol.party import Known
+from protocol.party import Known, are_sealed
+from protocol.plan.model import Plan
 from protocol.requests import Done, Refusal, Said, State, request_digest
+from protocol.secagg.envelope import Envelope, unseal
 from protocol.secagg.keys import check_ephemeral
 from protocol.secagg.messages import KeyShare, MaskedVector, Reply, Run
 from protocol.secagg.site import FIRST_TRIP
@@ -114,12 +116,13 @@ def opening(run: Run) -> Judge[KeyShare]:
     return judge
 
 
-def answering(known: Known) -> Judge[Reply]:
+def answering(known: Known, seed: bytes) -> Judge[Reply]:
     """Accept a hospital's whole answer to the next trip: each vector and statement signed."""
     view, number = known.view, FIRST_TRIP + len(known.answers)
     expected = [(b.step, b.digest(view.transcript), b.length * b.width // 8) for b in known.blocks]
 
     def judge(site: SiteId, said: Said) -> Reply:
+        said = unsealed(known.plan, view.run, seed, said)
         if not isinstance(said, Reply) or (said.site, said.trip) != (site, number):
             raise _other(site)
         if [_shape(site, vector) for vector in said.vectors] != expected:
@@ -133,6 +136,25 @@ def answering(known: Known) -> Judge[Reply]:
         return said
 
     return judge
+
+
+def unsealed(plan: Plan, run: Run, seed: bytes, said: Said) -> Said:
+    """Open an answer that is sealed to the coordinator (SPEC 9.3).
+
+    Raises
+    ------
+    SealError, KeyExchangeError, MessageError
+        If it was changed, or is of another run or site.
+    ReplyError
+        If it is sealed and should not be, or the other way round.
+    """
+    if not isinstance(said, Envelope | Reply):
+        return said
+    if isinstance(said, Envelope) != are_sealed(plan):
+        raise _other(said.site)
+    if isinstance(said, Reply):
+        return said
+    return decode_reply(unseal(said, run.run_id, run.ctx, seed))
 
 
 def ending(run: Run, state: State | None = None, chain: bytes | None = None) -> Judge[Done]:

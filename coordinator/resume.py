@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from coordinator.journal import UNLOCKED, Journal, Kind
-from coordinator.judge import answering, opening
+from coordinator.judge import answering, opening, unsealed
 from protocol import PROGRAM_VERSION
 from protocol.errors import Exit, FederationError
 from protocol.governance.identity import identity_public
@@ -257,18 +257,20 @@ def _unlocked(journal: Journal) -> Unlocked | None:
 
 def _kept(now: Standing, journal: Journal) -> Iterator[Kept]:
     """Read all closed trips from the journal, holding one at a time."""
+    run, seed = now.office.known.view.run, now.office.seed
     for number in range(FIRST_TRIP, now.trip):
         trip, result = journal.body(Kind.TRIP, number), journal.body(Kind.RESULT, number)
         if trip is None or result is None:
             raise JournalError(f"trip {number}: the journal has no request or no result")
-        said = {s: decode_reply(raw) for s, raw in journal.bodies(Kind.REPLY, number).items()}
+        bodies = journal.bodies(Kind.REPLY, number)
+        said = {s: unsealed(now.plan, run, seed, decode_reply(raw)) for s, raw in bodies.items()}
         replies = {site: reply for site, reply in said.items() if isinstance(reply, Reply)}
         salts = tuple(_salts(journal, number))
         yield Kept(decode_trip(trip), replies, decode_result(result), salts)
 
 
 def _replies(journal: Journal, now: Standing) -> dict[SiteId, Reply]:
-    judge = answering(now.office.known)
+    judge = answering(now.office.known, now.office.seed)
     raw = journal.bodies(Kind.REPLY, now.trip)
     return {site: judge(site, decode_reply(one)) for site, one in raw.items()}
 

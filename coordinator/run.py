@@ -5,7 +5,7 @@ next request are one transaction, so that there is no moment between two of them
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from time import sleep
 
@@ -46,6 +46,7 @@ from coordinator.resume import (
 from coordinator.store import Store, StoreError
 from coordinator.unlock import asks_unlock, locked_events
 from protocol.errors import FederationError
+from protocol.party import seal_key
 from protocol.requests import Advance, Request
 from protocol.run import Played
 from protocol.secagg.messages import Reply
@@ -157,7 +158,8 @@ class Conductor:
     def _open(self, journal: Journal) -> RunRow:
         """Sign the request that opens the run."""
         opened, now = begun(journal, self.seed), self.now()
-        raw = encode_request(opened.request.sign(self.seed))
+        seal = seal_key(opened.plan, opened.run.run_id, self.seed)
+        raw = encode_request(replace(opened.request, seal=seal).sign(self.seed))
         journal.write(
             now,
             was=[RunState.QUEUED],
@@ -190,7 +192,7 @@ class Conductor:
             f"trip {standing.trip}",
             standing.trip,
             encode_request(asked),
-            answering(known),
+            answering(known, self.seed),
             known.view.run,
         )
         gathered = gather(asker, question, RunState.ASKING, Kind.REPLY, deadline)

@@ -19,6 +19,7 @@ from protocol.program import Findings, study
 from protocol.question import Answer, Opened
 from protocol.requests import Uploads
 from protocol.secagg.block import Total
+from protocol.secagg.envelope import run_key
 from protocol.secagg.messages import (
     Block,
     Contribution,
@@ -170,6 +171,16 @@ def withheld(plan: Plan, blocks: tuple[Block, ...], steps: Trip) -> set[int]:
         return set()
     pairs = zip(blocks, steps, strict=True)
     return {block.step for block, step in pairs if step.partners_only}
+
+
+def are_sealed(plan: Plan) -> bool:
+    """Tell whether answers are sealed to the coordinator, as totals are withheld (SPEC 9.3)."""
+    return not rules(plan).totals_to_sites
+
+
+def seal_key(plan: Plan, run_id: bytes, coordinator_seed: bytes) -> bytes:
+    """Give the key (32 bytes) that a run's answers are sealed to, or nothing. Run by the office."""
+    return run_key(coordinator_seed, run_id) if are_sealed(plan) else b""
 
 
 @dataclass(frozen=True, eq=False)

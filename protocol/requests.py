@@ -14,6 +14,7 @@ from protocol.governance.identity import require_signed, sign
 from protocol.governance.proposal import Proposal
 from protocol.governance.signed import Consent, SignedRoster
 from protocol.ids import SiteId
+from protocol.secagg.envelope import Envelope
 from protocol.secagg.messages import (
     KeyShare,
     MaskedVector,
@@ -33,7 +34,8 @@ State = Literal["finished", "aborted"]
 class OpenRun:
     """Open a run: the plan, the whole chain of rosters, the program's version (SPEC 4.6).
 
-    `plan` is the canonical JSON whose digest enters ctx; `rosters` begins with version 1.
+    `plan` is the canonical JSON whose digest enters ctx; `rosters` begins with version 1. `seal` is
+    the key that answers are sealed to (32 bytes) where the profile withholds totals, else empty.
     """
 
     run_id: bytes
@@ -44,6 +46,7 @@ class OpenRun:
     suite: int
     program: str
     consents: tuple[Consent, ...] = ()
+    seal: bytes = b""
     signature: bytes = b""
 
     @property
@@ -53,7 +56,8 @@ class OpenRun:
         consents = tuple(part for c in self.consents for part in (c.site, c.signature))
         fixed = (self.run_id, digest("plan", self.plan), u32(self.epoch), self.scheme)
         head = (*fixed, u32(self.suite), self.program)
-        return ("run", *head, u32(len(rosters)), *rosters, u32(len(self.consents)), *consents)
+        lists = (u32(len(rosters)), *rosters, u32(len(self.consents)), *consents)
+        return ("run", *head, *lists, self.seal)
 
     def sign(self, coordinator_seed: bytes) -> "OpenRun":
         """Put the coordinator's signature on it."""
@@ -228,7 +232,7 @@ class Decided:
         require_signed(self.site, identity, self.signature, *self.signed)
 
 
-Said = KeyShare | Reply | Done | Refusal | Decided
+Said = KeyShare | Reply | Envelope | Done | Refusal | Decided
 
 
 def request_digest(raw: bytes) -> bytes:

@@ -16,7 +16,7 @@ from protocol.disclosure import check_federation
 from protocol.governance.identity import sign
 from protocol.governance.signed import SignedRoster
 from protocol.ids import SiteId
-from protocol.party import Hospital, Known, Office, begin
+from protocol.party import Hospital, Known, Office, begin, seal_key
 from protocol.plan.digest import canonical, plan_digest
 from protocol.plan.model import Plan
 from protocol.play import Finished
@@ -219,6 +219,7 @@ def _proof(plan: Plan, table: Gathered, kept: list[Kept]) -> Proof:
         scheme=run.scheme,
         suite=run.suite,
         program=PROGRAM_VERSION,
+        seal=seal_key(plan, run.run_id, seed),
     )
     return Proof(opened.sign(seed), table.shares, lambda: iter(kept), sealed(run, seed))
 

@@ -19,8 +19,11 @@ from protocol.governance.federation import party_words
 from protocol.governance.roster import Roster
 from protocol.governance.trusted import Claims, Ground, RefusedByRuleError, Trusted, establish
 from protocol.ids import SiteId
+from protocol.party import are_sealed
+from protocol.plan.model import Plan
 from protocol.requests import LOCAL_POLICY, OpenRun
-from protocol.secagg.messages import Run
+from protocol.secagg.keys import check_ephemeral
+from protocol.secagg.messages import Run, RunError
 from protocol.words import same_words
 from site_node.approvals import Approvals
 from site_node.config import SiteConfig
@@ -85,6 +88,7 @@ class Gate:
         run = run_of(asked)
         snapshot = self._rows(run)
         check_roster(snapshot.plan, len(run.roster.sites), simulated=run.roster.simulated)
+        _require_seal(snapshot.plan, asked)
         self._require_company(run.roster)
         self._require_rows(snapshot, past)
         self._require_conditions(trusted.conditions, run, snapshot, past, now)
@@ -186,6 +190,15 @@ class Gate:
                 f"this extract was used for {self.config.max_runs} runs already (rule Q)",
                 "raise max_runs under [limits] in site.toml, if more runs are welcome",
             )
+
+
+def _require_seal(plan: Plan, asked: OpenRun) -> None:
+    """See that answers can be sealed to the coordinator, where the profile wants it (SPEC 9.3)."""
+    if bool(asked.seal) != are_sealed(plan):
+        wanted = "a key to seal answers to" if are_sealed(plan) else "no key to seal answers to"
+        raise RunError(f"the request that opens the run should have {wanted}")
+    if asked.seal:
+        check_ephemeral("the coordinator", asked.seal)
 
 
 def _require_atoms(site: SiteId, chain: Sequence[Roster], past: Past, asked: OpenRun) -> None:

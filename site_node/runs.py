@@ -27,6 +27,7 @@ from protocol.requests import (
     OpenRun,
     Propose,
 )
+from protocol.secagg.envelope import Envelope, seal
 from protocol.secagg.keys import KeyExchangeError
 from protocol.secagg.messages import KeyShare, Reply, RunError, Trip
 from protocol.secagg.site import (
@@ -36,6 +37,7 @@ from protocol.secagg.site import (
     advertise,
     receive_keys,
 )
+from protocol.wire.codec import encode_reply
 from site_node.approvals import Desk, PausedError
 from site_node.coin import coin_entries
 from site_node.commitment import input_commitments
@@ -157,8 +159,11 @@ class Runs:
         self.log.say(Event.OPENED, run=opening.name, study=run.roster.study)
         return share
 
-    def advance(self, asked: Advance) -> Reply:
+    def advance(self, asked: Advance) -> Reply | Envelope:
         """Answer a trip after taking in what came before it, or repeat the answer (SPEC 5, 6).
+
+        Where the run says so the answer is sealed to the coordinator: the same answer gives the
+        same bytes (SPEC 9.3).
 
         Raises
         ------
@@ -169,6 +174,12 @@ class Runs:
         """
         course = self._course(asked.trip.ctx, asked.since)
         self._require_approved(course, asked.trip)
+        reply, to = self._answered(course, asked), course.opening.asked.seal
+        if not to:
+            return reply
+        return seal(encode_reply(reply), reply.site, course.ctx, to, self.courses.seed)
+
+    def _answered(self, course: Course, asked: Advance) -> Reply:
         sent = sent_before(course, asked)
         if sent is not None:
             self.log.say(Event.REPEATED, run=course.opening.name, trip=sent.trip)

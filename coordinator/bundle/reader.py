@@ -54,6 +54,7 @@ class _Opening:
     suite: int
     program: str
     consents: tuple[Consent, ...]
+    seal: bytes
     signature: bytes
 
 
@@ -132,6 +133,7 @@ class Bundle:
             suite=said.suite,
             program=said.program,
             consents=said.consents,
+            seal=said.seal,
             signature=said.signature,
         )
 

@@ -117,6 +117,7 @@ def opening(opened: OpenRun) -> bytes:
         "suite": opened.suite,
         "program": opened.program,
         "consents": plain(opened.consents),
+        "seal": opened.seal.hex(),
         "signature": opened.signature.hex(),
     }
     return canonical_json(fixed)

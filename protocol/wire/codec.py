@@ -25,6 +25,7 @@ from protocol.requests import (
     Said,
     State,
 )
+from protocol.secagg.envelope import Envelope
 from protocol.secagg.messages import KeyShare, Reply, Result, Trip
 from protocol.secagg.transcript import RUN_ID_SIZE
 from protocol.wire import federation_pb2 as pb
@@ -155,6 +156,7 @@ def _write_open(run: OpenRun) -> pb.OpenRun:
         suite=run.suite,
         program=run.program,
         consents=[pb.Consent(site=c.site, signature=c.signature) for c in run.consents],
+        seal=run.seal,
         signature=run.signature,
     )
 
@@ -174,6 +176,8 @@ def _write_said(said: Said) -> pb.Reply:
             return pb.Reply(share=write_share(said))
         case Reply():
             return pb.Reply(answer=write_answer(said))
+        case Envelope(site, ephemeral, body):
+            return pb.Reply(sealed=pb.Envelope(site=site, ephemeral=ephemeral, body=body))
         case Done(site, ctx, state, chain, runs, signature):
             done = pb.Done(site=site, ctx=ctx, state=state, chain=chain, signature=signature)
             done.runs.extend(runs)
@@ -229,6 +233,7 @@ def _read_open(run: pb.OpenRun) -> OpenRun:
         suite=run.suite,
         program=run.program,
         consents=tuple(Consent(site_id(c.site), c.signature) for c in run.consents),
+        seal=run.seal,
         signature=run.signature,
     )
 
@@ -248,6 +253,9 @@ def _read_said(message: pb.Reply) -> Said:
             return read_share(message.share)
         case "answer":
             return read_answer(message.answer)
+        case "sealed":
+            one = message.sealed
+            return Envelope(site_id(one.site), one.ephemeral, one.body)
         case "done":
             done = message.done
             state = _state(done.state)

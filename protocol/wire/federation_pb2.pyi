@@ -221,18 +221,20 @@ class Request(_message.Message):
     def __init__(self, open: _Optional[_Union[OpenRun, _Mapping]] = ..., advance: _Optional[_Union[Advance, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., abort: _Optional[_Union[Abort, _Mapping]] = ..., propose: _Optional[_Union[Propose, _Mapping]] = ...) -> None: ...
 
 class Reply(_message.Message):
-    __slots__ = ("share", "answer", "done", "refusal", "decided")
+    __slots__ = ("share", "answer", "done", "refusal", "decided", "sealed")
     SHARE_FIELD_NUMBER: _ClassVar[int]
     ANSWER_FIELD_NUMBER: _ClassVar[int]
     DONE_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
     DECIDED_FIELD_NUMBER: _ClassVar[int]
+    SEALED_FIELD_NUMBER: _ClassVar[int]
     share: KeyShare
     answer: Answer
     done: Done
     refusal: Refusal
     decided: Decided
-    def __init__(self, share: _Optional[_Union[KeyShare, _Mapping]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., decided: _Optional[_Union[Decided, _Mapping]] = ...) -> None: ...
+    sealed: Envelope
+    def __init__(self, share: _Optional[_Union[KeyShare, _Mapping]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., decided: _Optional[_Union[Decided, _Mapping]] = ..., sealed: _Optional[_Union[Envelope, _Mapping]] = ...) -> None: ...
 
 class SignedRoster(_message.Message):
     __slots__ = ("payload", "signatures")
@@ -259,7 +261,7 @@ class Consent(_message.Message):
     def __init__(self, site: _Optional[str] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class OpenRun(_message.Message):
-    __slots__ = ("run_id", "plan", "rosters", "epoch", "scheme", "suite", "program", "consents", "signature")
+    __slots__ = ("run_id", "plan", "rosters", "epoch", "scheme", "suite", "program", "consents", "signature", "seal")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
     ROSTERS_FIELD_NUMBER: _ClassVar[int]
@@ -269,6 +271,7 @@ class OpenRun(_message.Message):
     PROGRAM_FIELD_NUMBER: _ClassVar[int]
     CONSENTS_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    SEAL_FIELD_NUMBER: _ClassVar[int]
     run_id: bytes
     plan: bytes
     rosters: _containers.RepeatedCompositeFieldContainer[SignedRoster]
@@ -278,7 +281,18 @@ class OpenRun(_message.Message):
     program: str
     consents: _containers.RepeatedCompositeFieldContainer[Consent]
     signature: bytes
-    def __init__(self, run_id: _Optional[bytes] = ..., plan: _Optional[bytes] = ..., rosters: _Optional[_Iterable[_Union[SignedRoster, _Mapping]]] = ..., epoch: _Optional[int] = ..., scheme: _Optional[str] = ..., suite: _Optional[int] = ..., program: _Optional[str] = ..., consents: _Optional[_Iterable[_Union[Consent, _Mapping]]] = ..., signature: _Optional[bytes] = ...) -> None: ...
+    seal: bytes
+    def __init__(self, run_id: _Optional[bytes] = ..., plan: _Optional[bytes] = ..., rosters: _Optional[_Iterable[_Union[SignedRoster, _Mapping]]] = ..., epoch: _Optional[int] = ..., scheme: _Optional[str] = ..., suite: _Optional[int] = ..., program: _Optional[str] = ..., consents: _Optional[_Iterable[_Union[Consent, _Mapping]]] = ..., signature: _Optional[bytes] = ..., seal: _Optional[bytes] = ...) -> None: ...
+
+class Envelope(_message.Message):
+    __slots__ = ("site", "ephemeral", "body")
+    SITE_FIELD_NUMBER: _ClassVar[int]
+    EPHEMERAL_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    site: str
+    ephemeral: bytes
+    body: bytes
+    def __init__(self, site: _Optional[str] = ..., ephemeral: _Optional[bytes] = ..., body: _Optional[bytes] = ...) -> None: ...
 
 class KeyShare(_message.Message):
     __slots__ = ("site", "ek", "signature")

@@ -35,7 +35,8 @@ from protocol.requests import (
     request_digest,
 )
 from protocol.run import Played, play
-from protocol.secagg.messages import Reply, Run
+from protocol.secagg.envelope import seal
+from protocol.secagg.messages import Reply, Run, RunError
 from protocol.secagg.site import Advertised, advertise, receive_keys
 from protocol.wire.codec import decode_request, encode_reply
 from protocol.wire.encoding import MessageError
@@ -60,6 +61,7 @@ class FakeHospital:
     advertised: dict[bytes, Advertised] = field(default_factory=dict)
     runs: dict[bytes, Hospital] = field(default_factory=dict)
     plans: dict[bytes, Plan] = field(default_factory=dict)
+    seals: dict[bytes, bytes] = field(default_factory=dict)
     over: dict[bytes, Done] = field(default_factory=dict)
     uploads: dict[tuple[bytes, int], set[bytes]] = field(default_factory=dict)
 
@@ -86,15 +88,23 @@ class FakeHospital:
             case OpenRun():
                 return self._open(request).share
             case Advance():
-                return self._advance(request)
+                return self._enveloped(request.trip.ctx, self._advance(request))
             case Finish():
                 return self._finish(request)
             case Abort():
+                if request.ctx not in self.advertised:
+                    raise RunError("no run of that name was opened here")
                 return self.over.setdefault(request.ctx, self._done(request.ctx, "aborted"))
             case Propose():
                 raise MessageError("nobody decides here")
             case _:
                 assert_never(request)
+
+    def _enveloped(self, ctx: bytes, reply: Reply) -> Said:
+        to = self.seals[ctx]
+        if not to:
+            return reply
+        return seal(encode_reply(reply), self.site, ctx, to, identity(self.site))
 
     def _open(self, request: OpenRun) -> Advertised:
         plan = read_canonical(request.plan)
@@ -105,6 +115,7 @@ class FakeHospital:
             fresh = digest("tests", "fresh", self.site, run.ctx)
             state, _ = advertise(run, self.site, identity(self.site), fresh)
             self.advertised[run.ctx], self.plans[run.ctx] = state, plan
+            self.seals[run.ctx] = request.seal
         return self.advertised[run.ctx]
 
     def _advance(self, request: Advance) -> Reply:

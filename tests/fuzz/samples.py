@@ -34,6 +34,7 @@ from protocol.requests import (
     Refusal,
     Said,
 )
+from protocol.secagg.envelope import Envelope
 from protocol.secagg.masks import add
 from protocol.secagg.messages import Block, KeyShare, View
 from protocol.secagg.run import NO_DEADLINE
@@ -93,11 +94,21 @@ def _shares() -> list[KeyShare]:
     return [KeyShare(site_id(f"s{k}"), bytes([k]) * 32, bytes([k]) * 64) for k in range(1, 4)]
 
 
+SEALED = Envelope(S0, bytes(31) + b"\x09", b"sealed")
+
+
 def replies() -> list[bytes]:
     done = Done(S0, b"x" * 32, "finished", b"c" * 32, (b"r" * 16,), b"s" * 64)
     refusal = Refusal(S0, b"", b"r" * 32, "local-policy", b"s" * 64)
     word = Decided(S0, b"p" * 32, b"r" * 32, b"s" * 32, "approved", tuple(decisions()), b"s" * 64)
-    every: tuple[Said, ...] = (_shares()[0], done, refusal, word, *closing().replies.values())
+    every: tuple[Said, ...] = (
+        _shares()[0],
+        done,
+        refusal,
+        word,
+        SEALED,
+        *closing().replies.values(),
+    )
     return [codec.encode_reply(said) for said in every]
 
 

@@ -74,6 +74,7 @@ FLOWS: dict[str, Flow] = {
     "MaskedVector": Flow("both", MASKED, "journal, the hospital's own ledger, bundle"),
     "Statement": _both("both", "journal, ledgers, bundle"),
     "Answer": Flow(UP, MASKED, "journal, the hospital's own ledger"),
+    "Envelope": Flow(UP, "coordinator alone: an answer where totals are withheld", "journal"),
     "Upload": _both(DOWN, "journal, ledgers, bundle"),
     "StepResult": _both(DOWN, "journal, ledgers, bundle"),
     "Result": _both(DOWN, "journal, ledgers, bundle"),

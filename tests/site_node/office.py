@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from coordinator.judge import unsealed
 from protocol.governance.identity import sign
 from protocol.ids import SiteId
 from protocol.party import Office, begin
@@ -84,7 +85,9 @@ class Drive:
             }
             self.finished = True
         else:
-            answers = {s: said for s, said in replies.items() if isinstance(said, Reply)}
+            plan, run, own = self.town.plan, run_of(self.opening), seed("office")
+            read = {site: unsealed(plan, run, own, said) for site, said in replies.items()}
+            answers = {site: said for site, said in read.items() if isinstance(said, Reply)}
             self.office, opened, uploads = self.office.close(answers, lambda: SALT)
             self.closed = ClosedTrip(opened.result, uploads)
 

@@ -20,6 +20,7 @@ from protocol.governance.proposal import Proposal, propose
 from protocol.governance.roster import Roster
 from protocol.governance.signed import SignedRoster
 from protocol.ids import SiteId
+from protocol.party import seal_key
 from protocol.plan.digest import canonical, plan_digest
 from protocol.plan.model import Plan
 from protocol.requests import (
@@ -196,6 +197,7 @@ class Town:
             "scheme": "A",
             "suite": 1,
             "program": PROGRAM_VERSION,
+            "seal": seal_key(self.plan, seed(run)[:16], seed("office")),
             **changed,
         }
         return OpenRun(**parts).sign(seed("office"))

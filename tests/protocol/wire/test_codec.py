@@ -12,6 +12,7 @@ from protocol.governance.signed import Consent, SignedRoster
 from protocol.ids import site_id
 from protocol.plan.digest import canonical
 from protocol.requests import Abort, Advance, ClosedTrip, Done, Finish, OpenRun, Refusal, Said
+from protocol.secagg.envelope import Envelope
 from protocol.secagg.messages import KeyShare
 from protocol.wire import codec
 from protocol.wire.encoding import MessageError
@@ -30,6 +31,7 @@ OPEN = OpenRun(
     signature=b"o" * 64,
 )
 SHARES = (KeyShare(H1, b"e" * 32, b"s" * 64),)
+SEALED = Envelope(H1, b"e" * 32, b"sealed")
 DONE = Done(H1, b"x" * 32, "finished", b"c" * 32, (b"q" * 16, b"r" * 16), b"s" * 64)
 REFUSAL = Refusal(H1, b"", b"r" * 32, "local-policy", b"s" * 64)
 
@@ -47,7 +49,7 @@ def requests() -> list[bytes]:
 
 
 def replies() -> list[bytes]:
-    every: tuple[Said, ...] = (SHARES[0], DONE, REFUSAL, *closing().replies.values())
+    every: tuple[Said, ...] = (SHARES[0], DONE, REFUSAL, SEALED, *closing().replies.values())
     return [codec.encode_reply(said) for said in every]
 
 

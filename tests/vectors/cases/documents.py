@@ -9,6 +9,7 @@ from tests.vectors.build import Case
 from tests.vectors.cases import (
     approvals,
     encodings,
+    envelopes,
     joining,
     masks,
     primitives,
@@ -40,5 +41,6 @@ DOCUMENTS: Mapping[str, tuple[str, Sequence[Case]]] = {
     "logins.json": ("Logins, recorded and changed ones included.", joining.logins()),
     "atoms.json": ("Rule L, with and without consents.", trust.atoms()),
     "requests.json": ("What opens and ends a run, signed.", requests.requests()),
+    "envelopes.json": ("Answers that the coordinator alone opens.", envelopes.envelopes()),
     "sealed.json": ("Sealed sessions, and records that others carry.", sealed.sealed()),
 }

@@ -4,7 +4,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from protocol.errors import FederationError
-from tests.vectors.first import approvals, joining, primitives, rounds, runs, sealed, sums, trust
+from tests.vectors.first import (
+    approvals,
+    envelopes,
+    joining,
+    primitives,
+    rounds,
+    runs,
+    sealed,
+    sums,
+    trust,
+)
 
 
 def answer(kind: str, given: Mapping[str, Any]) -> Any:
@@ -19,7 +29,7 @@ def answer(kind: str, given: Mapping[str, Any]) -> Any:
 
 CASES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     name.removeprefix("case_").replace("_", "-"): function
-    for module in (approvals, joining, primitives, rounds, runs, sealed, sums, trust)
+    for module in (approvals, envelopes, joining, primitives, rounds, runs, sealed, sums, trust)
     for name, function in vars(module).items()
     if name.startswith("case_")
 }

@@ -66,6 +66,7 @@ def case_open_run(given: Given) -> Any:
         suite=given["suite"],
         program=given["program"],
         consents=consents_of(given),
+        seal=raw(given["seal"]),
     )
     return made.sign(raw(given["coordinator_seed"])).signature.hex()
 

@@ -7,7 +7,17 @@ agree with the vectors. Its modules stand on `tagged`, `curves` and `streams`.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.vectors.second import approvals, joining, primitives, rounds, runs, sealed, sums, trust
+from tests.vectors.second import (
+    approvals,
+    envelopes,
+    joining,
+    primitives,
+    rounds,
+    runs,
+    sealed,
+    sums,
+    trust,
+)
 
 
 def answer(kind: str, given: Mapping[str, Any]) -> Any:
@@ -17,7 +27,7 @@ def answer(kind: str, given: Mapping[str, Any]) -> Any:
 
 CASES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     name.removeprefix("case_").replace("_", "-"): function
-    for module in (approvals, joining, primitives, rounds, runs, sealed, sums, trust)
+    for module in (approvals, envelopes, joining, primitives, rounds, runs, sealed, sums, trust)
     for name, function in vars(module).items()
     if name.startswith("case_")
 }

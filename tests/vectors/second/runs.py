@@ -115,6 +115,7 @@ def case_open_run(given: Mapping[str, Any]) -> Any:
         *rosters,
         u32(len(given["consents"])),
         *consents,
+        bytes.fromhex(given["seal"]),
     )
 
 
