@@ -298,9 +298,12 @@ def _find(settings: "SiteConfig", software: bytes, plan: str) -> "Waiting":
 
 def _take_file(settings: "SiteConfig", software: bytes, file: Path) -> str:
     """Take a proposal's file in; gives the plan's digest in hex."""
-    from protocol.governance.proposal import Proposal  # noqa: PLC0415
+    from protocol.governance.proposal import Proposal, ProposalError  # noqa: PLC0415
     from site_node.deciding import proposal_item, submit  # noqa: PLC0415
 
-    proposal = Proposal.from_bytes(file.read_bytes())
+    try:
+        proposal = Proposal.from_bytes(file.read_bytes())
+    except ProposalError as error:
+        raise ProposalError(f"{file}: {error}") from None
     submit(settings, software, proposal_item(proposal))
     return proposal.plan_digest.hex()

@@ -364,6 +364,13 @@ def test_a_changed_proposal_is_told_at_once(place: Place) -> None:
     assert (error.code, error.exit) == ("signature", Exit.TAMPERING)
 
 
+def test_a_file_that_is_no_proposal_is_named(place: Place) -> None:
+    error = place.ask("pending", str(SMALL), ok=False)
+    assert (error.code, error.exit) == ("proposal", Exit.USAGE)
+    assert str(error).startswith(f"{SMALL}: ")
+    assert "riskset plan propose" in error.fix
+
+
 def test_a_pause_is_told_until_it_ends(proposed: Place) -> None:
     assert proposed.ask("pending")["paused"] is node_status(proposed.site).paused is False
     proposed.ask("pause", "--by", "Dr Martin")
