@@ -195,6 +195,6 @@ def check_out(out: Path, ours: tuple[str, ...]) -> None:
 def _is_result(path: Path) -> bool:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(data, dict) and str(data.get("schema", "")).startswith("riskset-results/")

@@ -13,7 +13,7 @@ from html import escape
 from io import StringIO
 from typing import Any
 
-from protocol.governance.approval import Conditions, Decision, vars_of
+from protocol.governance.approval import Decision
 from protocol.governance.chain import read_roster_file
 from protocol.governance.federation import party_words
 from protocol.governance.proposal import Proposal
@@ -169,18 +169,13 @@ def _proposed(_: Line, body: bytes) -> str:
 
 def _decided(_: Line, body: bytes) -> str:
     one = Decision.from_bytes(body)
-    terms = _terms(one.conditions)
-    about = one.subject
+    told, about = one.conditions.in_words(), one.subject
+    terms = f" with conditions: {told}" if told else ""
     comment = f"; comment: {one.comment}" if one.comment else ""
     return (
         f"{one.operator}: {one.verdict} plan {handle(about.plan)}{terms}, roster "
         f"{about.roster.hex()}, software {about.software.hex()}{comment}"
     )
-
-
-def _terms(conditions: Conditions) -> str:
-    told = [f"{name} {value}" for name, value in vars_of(conditions).items() if value]
-    return f" with {', '.join(told)}" if told else ""
 
 
 def _succeeded(_: Line, body: bytes) -> str:
