@@ -81,7 +81,8 @@ def sign_file(
 ) -> None:
     """Sign a draft's file where the authority's key is; needs no centre, and no network."""
     trusted = Federation.from_bytes(federation.read_bytes())
-    signed = with_signature(read_roster_file(file.read_bytes()), read_authority_seed(key), trusted)
+    draft, seed = read_roster_file(file.read_bytes()), read_authority_seed(key)
+    signed = with_signature(draft, seed, trusted, utc_now())
     write_private(file, roster_file(signed))
     _signed(output, Roster.from_bytes(signed.payload), in_force=False)
 

@@ -29,6 +29,8 @@ from protocol.words import same_words
 
 SKEW = timedelta(days=1)
 """How far a roster begins before it is made: hospitals' clocks go wrong."""
+CLOCKS = timedelta(hours=1)
+"""How far the clocks of the centre and of a member of the roster authority may be apart."""
 
 
 class DraftError(FederationError):
@@ -151,7 +153,7 @@ class Register:
         signed = self.draft()
         if signed is None:
             raise DraftError(f"there is no draft of a roster of {self.study} to sign")
-        signed = with_signature(signed, authority_seed, self.federation)
+        signed = with_signature(signed, authority_seed, self.federation, now)
         return self.take(signed, now)
 
     def take(self, signed: SignedRoster, now: datetime) -> tuple[Roster, bool]:
@@ -233,18 +235,29 @@ def first_version(
 
 
 def with_signature(
-    signed: SignedRoster, authority_seed: bytes, federation: Federation
+    signed: SignedRoster, authority_seed: bytes, federation: Federation, now: datetime
 ) -> SignedRoster:
     """Add an authority's signature to a roster's file. Needs no journal: it may be done elsewhere.
+
+    Hospitals go by the coordinator's key of the roster that begins last (SPEC 2.8). So nothing is
+    signed that begins later than what is made now: with it, whoever stole the key that it names
+    would be the coordinator again when it has been replaced.
 
     Raises
     ------
     DraftError
-        If the key is none of the authority's.
+        If the key is none of the authority's, or the roster begins too late.
     RosterError
         If the file holds no roster.
     """
-    key, signature = sign_roster(Roster.from_bytes(signed.payload), authority_seed)
+    roster = Roster.from_bytes(signed.payload)
+    if moment(roster.not_before) > now - SKEW + CLOCKS:
+        raise DraftError(
+            f"version {roster.version} of the roster of {roster.study} begins on "
+            f"{roster.not_before}: the centre dates a roster a day before it makes it",
+            "check this machine's clock; if it is right, do not sign, and telephone the centre",
+        )
+    key, signature = sign_roster(roster, authority_seed)
     if key not in federation.authorities:
         raise DraftError("the key is none of this federation's roster authority")
     return signed.with_signatures([(key, signature)])

@@ -1,7 +1,7 @@
 """A centre's key is replaced by the roster authority's members, and by nobody at the centre."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,12 +12,13 @@ from coordinator.members import kept_rosters, succession
 from coordinator.store import Store
 from protocol.canonical import digest
 from protocol.errors import Exit
+from protocol.governance.chain import next_version, signed_roster
 from protocol.governance.federation import coordinator_key, party_words
 from protocol.governance.identity import identity_public
 from protocol.governance.roster import Member, Roster, RosterError
 from protocol.ids import SiteId
 from riskset.centre import Founded, Wanted, found, read_authority_seed
-from riskset.rosters import Register
+from riskset.rosters import SKEW, DraftError, Register, with_signature
 from riskset.rotation import Rotation, RotationError, next_key, register_of, rotate
 from tests.cli.parties import Said, typed
 
@@ -122,6 +123,27 @@ def test_a_study_that_is_over_is_not_waited_for(office: Office) -> None:
     office.begin("crlm", 100)
     later = NOW + timedelta(days=11)
     assert [file.name for file in office.rotate(now=later).waits] == ["crlm.roster.json"]
+
+
+@pytest.mark.parametrize("begins", [timedelta(0), timedelta(days=20)])
+def test_a_roster_that_would_bring_a_replaced_key_back_is_not_signed(
+    office: Office, begins: timedelta
+) -> None:
+    """Whoever stole a key has a roster of another study signed that begins after the change."""
+    first, federation = office.begin(), office.made.federation
+    stolen, new = (identity_public(digest("tests", name)) for name in ("stolen", "new"))
+
+    def next_one(after: timedelta, key: bytes) -> Roster:
+        starts, ends = (f"{NOW + d:%Y-%m-%dT%H:%M:%SZ}" for d in (after, timedelta(days=60)))
+        made = next_version(first, first.members, not_before=starts, expires=ends, coordinator=key)
+        return replace(made, study="crlm" if key == new else "other")
+
+    honest, late = next_one(-SKEW, new), next_one(begins, stolen)
+    assert coordinator_key(federation, [honest, late]) == stolen
+    seed = read_authority_seed(office.made.authority_folder / "authority-1.key")
+    with pytest.raises(DraftError, match="dates a roster a day before it makes it"):
+        with_signature(signed_roster(late), seed, federation, NOW)
+    assert with_signature(signed_roster(honest), seed, federation, NOW).signatures
 
 
 def test_without_a_roster_nobody_can_name_a_key(office: Office) -> None:
