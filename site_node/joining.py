@@ -12,7 +12,8 @@ from site_node.config import read_config
 from site_node.doctor.way import way_of
 from site_node.folder import StateFolder, state_folder, write_private
 from site_node.ledger import utc_now
-from site_node.setup import Identity, identity_of, set_address
+from site_node.setup import Identity, SetupError, identity_of, set_address
+from site_node.site_file import checked_address
 
 Confirm = Callable[[Federation, Identity], bool]
 """Shows the operator both sides' words, and says whether the federation's were confirmed."""
@@ -46,7 +47,7 @@ def join_federation(config_path: Path, address: str, code: str, confirm: Confirm
         serve, somebody is in between, or the words were not confirmed. Nothing is kept then.
     """
     config = read_config(config_path)
-    where = replace(config, address=address.removeprefix("https://").rstrip("/"))
+    where = replace(config, address=_address(address))
     own, invitation = identity_of(config), parse_invitation(code)
     with state_folder(config.state) as folder:
         newcomer = Newcomer(config.site, config.name, folder.seed(folder.identity))
@@ -56,6 +57,15 @@ def join_federation(config_path: Path, address: str, code: str, confirm: Confirm
         _keep(folder, federation)
     set_address(config_path, where.address)
     return Joined(federation, own)
+
+
+def _address(typed: str) -> str:
+    # Before anything is dialled: without its port an address is one where nobody listens.
+    try:
+        return checked_address(typed.removeprefix("https://").rstrip("/"))
+    except ValueError as error:
+        fix = "type the address as it stands in the invitation"
+        raise SetupError(f"the address {typed} {error}", fix) from None
 
 
 def _keep(folder: StateFolder, federation: Federation) -> None:

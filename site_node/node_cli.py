@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from site_node.setup import Identity
 
 
+_AGAIN = "run it again and answer y, if that is what you want"
+
+
 class NotConfirmedError(FederationError):
     """Nobody said yes."""
 
@@ -109,13 +112,18 @@ def _confirmed(federation: "Federation", own: "Identity", words: str | None) -> 
         "both.",
         err=True,
     )
-    return _yes("Are the federation's words the ones that they read out?")
+    return _yes("Are the federation's words the ones that they read out?", "--words WORDS")
 
 
-def _yes(question: str) -> bool:
-    """Ask on the terminal; without one, nobody has confirmed anything."""
+def _yes(question: str, instead: str = "--yes") -> bool:
+    """Ask on the terminal; without one, nobody has confirmed anything.
+
+    `instead` is the option that answers it where there is no terminal.
+    """
     if not sys.stdin.isatty():
-        raise NotConfirmedError("there is no terminal to confirm at; give the words with --words")
+        raise NotConfirmedError(
+            "there is no terminal to confirm at", f"run it at a terminal, or give {instead}"
+        )
     return typer.confirm(question, err=True)
 
 
@@ -219,7 +227,7 @@ def rotate(
     from site_node.upkeep import rotate_identity  # noqa: PLC0415
 
     if not yes and not _yes("The old key is deleted for good. Go on?"):
-        raise NotConfirmedError("the key stays as it is")
+        raise NotConfirmedError("the key stays as it is", _AGAIN)
     with opened(config, older=abandon) as (settings, folder, ledger):
         own = Identity(settings.site, rotate_identity(folder, ledger, os.urandom, abandon=abandon))
     text = (
@@ -241,7 +249,7 @@ def forget(
     from site_node.upkeep import forget_study  # noqa: PLC0415
 
     if not yes and not _yes(f"What was sent in {study} is deleted for good. Go on?"):
-        raise NotConfirmedError("nothing was deleted")
+        raise NotConfirmedError("nothing was deleted", _AGAIN)
     with opened(config) as (_, _, ledger):
         count = forget_study(ledger, study)
     runs = "1 run" if count == 1 else f"{count} runs"
@@ -265,7 +273,7 @@ def consent(
         "hospital's own totals. Consent?"
     )
     if not yes and not _yes(question):
-        raise NotConfirmedError("nothing was signed")
+        raise NotConfirmedError("nothing was signed", _AGAIN)
     written = write_consent(config, study, out)
     told = {"schema": "riskset-site:consent/1", "study": study, "site": written.site}
     say(output, f"{out}: give it to the coordinating centre", {**told, "file": str(out)})

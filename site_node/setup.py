@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from protocol.errors import Exit, FederationError
+from protocol.errors import Exit, FederationError, ProblemsError
 from protocol.governance.federation import party_words
 from protocol.governance.identity import identity_public
 from protocol.ids import SiteId, site_id
@@ -76,10 +76,13 @@ def init(
     Raises
     ------
     SetupError
-        If there are settings already, or the id is none.
+        If there are settings already, the id is none, or the mapping is no file.
     """
     if config.exists():
         raise SetupError(f"{config}: is there already")
+    if mapping and not (config.parent / mapping).is_file():
+        made = "write it first: riskset-site data EXTRACT PLAN --out FILE"
+        raise SetupError(f"{config.parent / mapping}: is no file", made)
     own = _own_id(site)
     text = _TEMPLATE.format(
         site=_quoted(own),
@@ -175,6 +178,9 @@ def _replace(config: Path, before: str, after: str) -> None:
         trial.write_text(after, encoding="utf-8", newline="\n")
         read_config(trial)
         trial.replace(config)
+    except ProblemsError as error:
+        # People know the file by its own name; the trial's is gone in a moment.
+        raise ProblemsError(str(config), error.problems) from None
     finally:
         trial.unlink(missing_ok=True)
 

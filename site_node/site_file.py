@@ -18,7 +18,8 @@ _PROXY = re.compile(r"http://[^/\s]+:[0-9]{1,5}/?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
-def _address(text: str) -> str:
+def checked_address(text: str) -> str:
+    """Give an address back, if it is a name and a port; a ValueError says what it has to be."""
     if not _ADDRESS.fullmatch(text) or int(text.rpartition(":")[2]) > 65535:
         raise ValueError("has to be a name and a port, such as study.example.org:7443")
     return text
@@ -32,13 +33,17 @@ def _proxy(text: str) -> str:
 
 def _hex_digest(text: str) -> str:
     if not _DIGEST.fullmatch(text):
-        raise ValueError("has to be 64 hexadecimal digits, as 'riskset plan digest' prints them")
+        raise ValueError(
+            "has to be 64 hexadecimal digits, as 'riskset plan check --format json' says them"
+        )
     return text
 
 
 def _hex_key(text: str) -> str:
     if not _DIGEST.fullmatch(text):
-        raise ValueError("has to be 64 hexadecimal digits, as 'riskset-site operator' tells")
+        raise ValueError(
+            "has to be 64 hexadecimal digits, as 'riskset-site operator --format json' tells"
+        )
     return text
 
 
@@ -57,7 +62,7 @@ class Table(BaseModel):
 class Coordinator(Table):
     """Where the coordinating centre is, and how to get there."""
 
-    address: Annotated[str, AfterValidator(_address)] = Field(
+    address: Annotated[str, AfterValidator(checked_address)] = Field(
         description="Name and port of the coordinating centre: the only place ever dialled."
     )
     proxy: Annotated[str, AfterValidator(_proxy)] | None = Field(
@@ -73,7 +78,7 @@ class Coordinator(Table):
 class Flower(Table):
     """A Flower federation that carries the coordinator's requests."""
 
-    superlink: Annotated[str, AfterValidator(_address)] = Field(
+    superlink: Annotated[str, AfterValidator(checked_address)] = Field(
         description="Name and port of the SuperLink, or of the proxy in front of it."
     )
     ca: str | None = Field(
@@ -117,7 +122,7 @@ class Operator(Table):
 
     name: str = Field(min_length=1, max_length=100, description="The person's name.")
     key: Annotated[str, AfterValidator(_hex_key)] = Field(
-        description="The public key, as 'riskset-site operator' tells it."
+        description="The public key, as 'riskset-site operator --format json' tells it."
     )
 
 

@@ -100,6 +100,18 @@ def test_who_does_not_answer_and_what_is_mistyped_is_told_apart(
     assert code not in silent.err + typo.err, "a code is a secret"
 
 
+@pytest.mark.parametrize("address", ["localhost", "https://localhost", "localhost:99999", ""])
+def test_an_address_without_a_port_is_refused_before_anything_is_dialled(
+    config: Path, address: str
+) -> None:
+    before, code = config.read_bytes(), "LYON-43N2-VWV4-SESZ-QDV4-QG73-T2C5-2ZPE"
+    said = at(config, "join", address, "--invite", code, "--words", WORDS)
+    assert (said.status, said.code) == (Exit.USAGE, "setup")
+    assert "a name and a port" in said.err
+    assert code not in said.err
+    assert config.read_bytes() == before
+
+
 def test_a_plan_is_allowed_and_words_are_pinned_once(config: Path) -> None:
     digest = at(config, "prepare", PLAN).json["digest"]
     assert at(config, "pin", "basel", WORDS).json["site"] == "basel"
@@ -134,6 +146,7 @@ def test_what_deletes_asks_first(config: Path) -> None:
     for words in (["rotate"], ["forget", "ablation"], ["consent", "ablation", "--out", "c.json"]):
         said = at(config, *words)
         assert (said.status, said.code) == (Exit.NOT_APPROVED, "not-confirmed")
+        assert "give --yes" in said.err
 
 
 def test_a_new_key_has_new_words(config: Path) -> None:

@@ -20,6 +20,7 @@ def made(folder: Path) -> Path:
 
 
 def test_a_new_node_has_settings_and_private_keys(tmp_path: Path) -> None:
+    (tmp_path / "map.toml").touch()
     own = init(tmp_path / "site.toml", "H1", "One", extract="our data.csv", mapping="map.toml")
     config = read_config(tmp_path / "site.toml")
     assert (config.site, config.name, config.state) == ("H1", "One", tmp_path / "state")
@@ -48,6 +49,21 @@ def test_an_interrupted_set_up_keeps_its_keys(tmp_path: Path) -> None:
     config.unlink()
     made(tmp_path)
     assert (tmp_path / "state" / "identity.key").read_bytes() == before
+
+
+def test_a_mapping_that_is_not_there_makes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"map\.toml: is no file") as refused:
+        init(tmp_path / "site.toml", "H1", "One", mapping="map.toml")
+    assert "riskset-site data" in refused.value.fix
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refused_change_names_the_settings_and_not_the_trial(tmp_path: Path) -> None:
+    config = made(tmp_path)
+    with pytest.raises(ProblemsError) as refused:
+        add_table(config, "known_sites", {"id": "H2", "words": "too few"})
+    assert refused.value.subject == str(config)
+    assert "6 words" in str(refused.value)
 
 
 @pytest.mark.parametrize("site", ["", "a b", "ä", "../x"])
