@@ -75,7 +75,8 @@ def _require_whole(copy: sqlite3.Connection, path: Path) -> None:
         (state,) = copy.execute("PRAGMA integrity_check").fetchone()
         (version,) = copy.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
     except (sqlite3.Error, TypeError):
-        raise BackupError(f"{path}: is no copy of a journal") from None
+        fix = "name a file that `riskset backup` wrote"
+        raise BackupError(f"{path}: is no copy of a journal", fix) from None
     if state != "ok":
         raise BackupError(f"{path}: the copy is damaged", "use another copy")
     if int(version) > SCHEMA_VERSION:

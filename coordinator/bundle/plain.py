@@ -72,7 +72,7 @@ def read(kind: type[T], raw: bytes, member: str) -> T:
     try:
         value: T = _value(kind, data)
     except (TypeError, ValueError):
-        raise BundleError(f"{member}: is no {kind.__name__}") from None
+        raise BundleError(f"{member}: does not hold what a bundle has there") from None
     if written(value) != raw:
         raise BundleError(f"{member}: is not in its one encoding")
     return value

@@ -139,7 +139,10 @@ def test_words_are_in_their_one_encoding(played: Played, members: Members, tmp_p
     name = member(SiteId(played.sites[0]))
     raw = written(done(played, 0)).replace(b'"finished"', b'"whatever"')
     forged = sealed({**members, name: raw}, ctx_of(played))
-    assert verdict_of(tmp_path, forged).ticks[-1].fault == f"{name}: is no Done"
+    assert (
+        verdict_of(tmp_path, forged).ticks[-1].fault
+        == f"{name}: does not hold what a bundle has there"
+    )
 
 
 def test_the_report_counts_the_runs_and_recompute_finds_them(
