@@ -69,8 +69,12 @@ def survival(by: Judge, results: Results, found: SurvivalResult) -> SurvivalResu
 
 
 def binary(by: Judge, results: Results, found: BinaryResult) -> BinaryResult:
-    """Reduce an outcome without a time; with a small count in an arm, no estimate is shown."""
-    shown = blank(found) if few(by, found) else found
+    """Reduce an outcome without a time; with a small count in an arm, no estimate is shown.
+
+    Nor where Table 1 hides how many are at a level: risk, ratios and tests together tell it.
+    """
+    sized = by.hides(*(cell for side in SIDES for cell in size_cells(results, found, side)))
+    shown = blank(found) if sized or few(by, found) else found
     return replace(shown, **_counts(by, results, found))
 
 

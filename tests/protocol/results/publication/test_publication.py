@@ -40,7 +40,7 @@ from protocol.results.values.strata import (
     StratumBalance,
 )
 from protocol.results.values.survival import AdjustedResult, QuantilePoint
-from tests.coordinator.examples import competing, imputed, results, survival
+from tests.coordinator.examples import binary, competing, imputed, results, survival
 from tests.federation.cohorts import small_plan
 from tests.protocol.results.publication.studies import curve, exits, in_pairs, studies, table
 
@@ -347,7 +347,15 @@ def test_a_level_whose_size_is_hidden_in_table_1_shows_it_in_no_outcome() -> Non
     whole = replace(survival(), patients=Pair(103, 60), events=Pair(50, 30))
     one = replace(whole, level="stage=I", patients=Pair(60, 20), events=Pair(28, 10))
     two = replace(whole, level="stage=II", patients=Pair(40, 20), events=Pair(20, 10))
-    made = publish(replace(results(), table_one=(table,), survival=(whole, one, two)))
+    harms = [
+        replace(binary(), patients=one.patients, events=one.events, level=one.level)
+        for one in (whole, one, two)
+    ]
+    full = replace(results(), survival=(whole, one, two), binary=tuple(harms))
+    made = publish(replace(full, table_one=(table,)))
+    assert made.results.binary[1].risk.comparator == 0.2
+    assert str(made.results.binary[2].risk.comparator) == "not shown"
+    assert str(made.results.binary[2].chi_square.statistic) == "not shown"
     told = made.results.survival[2]
     assert str(made.results.table_one[0].rows[1].arms.comparator.patients) == "not shown"
     assert str(told.patients.comparator) == str(told.events.comparator) == "not shown"
