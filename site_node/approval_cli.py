@@ -30,7 +30,14 @@ KeyOption = Annotated[
 WordsOption = Annotated[
     str | None, typer.Option("--words", help="The plan's three words, typed; else asked.")
 ]
-CommentOption = Annotated[str, typer.Option("--comment", help="Goes with the decision.")]
+CommentOption = Annotated[
+    str,
+    typer.Option(
+        "--comment",
+        help="Goes to the centre with the decision, and to readers of the results: "
+        "no number of patients.",
+    ),
+]
 
 CountsOption = Annotated[
     bool, typer.Option("--counts", help="Show how many patients the smallest groups have.")
