@@ -72,7 +72,7 @@ def preview(  # noqa: PLR0917 - typer names them all on the command line
 
         write_page(found, cohort, html)
         typer.echo(f"{html}: shows this hospital's own counts; delete it once decided", err=True)
-    parts = [] if item is not None or numbers or show_bytes else [in_words(found, cohort)]
+    parts = [] if item is not None or numbers or show_bytes else [in_words(found, cohort, plan)]
     parts += [in_numbers(one) for one in chosen if numbers or (item and not show_bytes)]
     parts += [in_bytes(one) for one in chosen if show_bytes]
     say(output, "\n\n".join(parts), _told(found, chosen))

@@ -1,6 +1,7 @@
 """A preview as text for the hospital's own screen: in words, then as numbers, then as bytes."""
 
 from collections.abc import Iterator
+from shlex import quote
 from textwrap import wrap
 
 from protocol.cohort import Cohort
@@ -28,8 +29,11 @@ SMALL = "«»"
 MARKED = "A number in « » is about few patients here. Places count from 1; the others are 0."
 
 
-def in_words(found: Rehearsal, cohort: Cohort) -> str:
-    """Write what would leave, what never leaves, and the hospital's quick look."""
+def in_words(found: Rehearsal, cohort: Cohort, typed: str) -> str:
+    """Write what would leave, what never leaves, and the hospital's quick look.
+
+    `typed` is how the plan was named; its words are no name before it was proposed.
+    """
     digest = plan_digest(found.plan)
     parts = [
         f"Plan {handle(digest)} on this hospital's rows ({found.rows:,} rows, {found.patients:,} "
@@ -44,10 +48,9 @@ def in_words(found: Rehearsal, cohort: Cohort) -> str:
         parts.append(_listed(told, found.not_foretold))
     parts.append(_listed("Never leaves:", NEVER_LEAVES))
     parts += _quick(found, cohort)
-    name = words(digest)
     parts.append(
-        f"One item: riskset-site preview {name} ITEM --numbers | --bytes\n"
-        f"Decide:   riskset-site show {name}, once it was proposed"
+        f"One item: riskset-site preview {quote(typed)} ITEM --numbers | --bytes\n"
+        f"Decide:   riskset-site show {words(digest)}, once it was proposed"
     )
     return "\n\n".join(parts)
 

@@ -27,7 +27,9 @@ def found() -> tuple[Rehearsal, Cohort]:
 
 def test_words_numbers_and_bytes_on_the_screen() -> None:
     rehearsal, own = found()
-    text = in_words(rehearsal, own)
+    text = in_words(rehearsal, own, "our plan.toml")
+    # By the name that was typed: a plan that was not proposed has no other.
+    assert "riskset-site preview 'our plan.toml' ITEM --numbers" in text
     for item in items(rehearsal):
         assert f"\n{item.number:>3}  {item.what[:20]}" in text
     assert NEVER in text
