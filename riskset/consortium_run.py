@@ -221,7 +221,8 @@ def _nodes(hospitals: Sequence[Hospital], port: int) -> Iterator[Nodes]:
 
 
 def _started(hospital: Hospital) -> Process:
-    command = [sys.executable, "-m", "site_node", "serve", "--config", str(hospital.config)]
+    # -P: else a folder of that name where the demo was typed would be run in the node's place.
+    command = [sys.executable, "-P", "-m", "site_node", "serve", "--config", str(hospital.config)]
     # One thread of linear algebra each: hospitals here share the processors of one machine.
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     with hospital.log.open("wb") as log:
