@@ -252,6 +252,9 @@ ATTACKS: dict[str, Attack] = {
             "federation/hostile::test_a_run_whose_keys_are_gone_cannot_be_opened_again",
             "coordinator/carriers::test_of_two_live_sessions_the_second_is_denied_and_both_are_told",
             "site_node::test_a_file_that_others_may_read_is_refused",
+            "federation/crash::test_hospitals_follow_the_authority_to_a_new_key",
+            "federation/carriers::test_a_coordinator_without_rosters_that_say_so_is_another",
+            "riskset::test_a_roster_that_would_bring_a_replaced_key_back_is_not_signed",
         ),
         threats=(11,),
         clauses=("13.20",),
@@ -340,6 +343,13 @@ ATTACKS: dict[str, Attack] = {
             "site_node::test_whatever_is_done_to_the_ledger_shows",
         ),
         threats=(17,),
+    ),
+    "somebody opens the line, or reads the journal, where totals are withheld": Attack(
+        tests=(
+            "coordinator::test_nobody_but_the_coordinator_opens_what_the_journal_holds",
+            "site_node::test_a_run_that_would_not_seal_is_refused",
+        ),
+        threats=(9, 17),
     ),
     "another wheel than the one that was locked": Attack(
         tests=("deploy::test_the_image_is_built_by_hash_and_runs_as_nobody_special",),
