@@ -9,16 +9,23 @@ from pathlib import Path
 
 from coordinator.bundle import names
 from coordinator.bundle.names import BUNDLE
-from coordinator.bundle.plain import BundleError
 from coordinator.bundle.reader import Bundle, open_bundle, readers_form
 from coordinator.bundle.replay import results_of
 from coordinator.report.edition import read_cells, read_published, write_edition
 from coordinator.report.page import REPORT, write_report
 from coordinator.results import read_results, staged, write_into
+from protocol.errors import Exit, FederationError
 from protocol.results import Results
 from protocol.results.publication import Floors, floors, publish
 from protocol.results.publication.rules import EditionError
 from riskset.runs import OutputError, check_out
+
+
+class ReadersFormError(FederationError):
+    """A bundle is whole, and not of the form that is asked for: nobody tampered with it."""
+
+    code = "readers-form"
+    exit = Exit.USAGE
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ def take_out(bundle: Bundle, out: Path, earlier: Path | None) -> tuple[str, ...]
     ------
     OutputError
         If the file is there already.
-    BundleError
+    ReadersFormError
         If the bundle has no such form, or is one itself.
     EditionError
         If with an edition published before it would show the difference of a few patients (P5).
@@ -75,9 +82,9 @@ def take_out(bundle: Bundle, out: Path, earlier: Path | None) -> tuple[str, ...]
     if out.exists():
         raise OutputError(f"{out}: is there already", "name a new file with --out")
     if bundle.for_readers:
-        raise BundleError("this bundle is of the readers' form already", "give it as it is")
+        raise ReadersFormError("this bundle is of the readers' form already", "give it as it is")
     if names.READER not in bundle.sizes:
-        raise BundleError(
+        raise ReadersFormError(
             f"{names.READER}: this bundle has no readers' form",
             "publish an edition: riskset report BUNDLE --out FOLDER",
         )
@@ -106,7 +113,7 @@ def _read(source: Path) -> tuple[Results, str]:
         return read_results(path), ""
     with open_bundle(path) as bundle:
         if bundle.for_readers:
-            raise BundleError(
+            raise ReadersFormError(
                 f"{path}: is of the readers' form, which has no sums",
                 "its edition is in it: riskset recompute FILE --out FOLDER writes it",
             )

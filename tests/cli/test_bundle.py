@@ -134,8 +134,10 @@ def test_the_readers_form_is_not_overwritten_nor_made_of_itself(
     assert (ended.status, "would-overwrite" in ended.err) == (2, True)
     assert path.read_bytes() == b"mine"
     ended = run("reader", out / "reader.zip", "--out", tmp_path / "new.zip")
+    assert ended.status == 2, "nobody changed anything"
     assert "is of the readers' form already" in ended.err
     ended = run("report", out / "reader.zip", "--out", tmp_path / "new")
+    assert ended.status == 2
     assert "which has no sums" in ended.err
     assert not (tmp_path / "new").exists()
 
