@@ -20,7 +20,7 @@ from protocol.secagg.encoding import Words, decode
 from protocol.secagg.masks import add
 from protocol.secagg.messages import Block, MaskedVector, Result, Run, View, total_digest
 from protocol.secagg.office import by_step, close_trip
-from protocol.secagg.result import recompute
+from protocol.secagg.result import Checked, recompute
 from protocol.secagg.run import Gathered, blocks_of
 from protocol.secagg.setup import agree
 from protocol.secagg.site import Keyed, advertise, mask, receive_keys
@@ -248,14 +248,14 @@ def test_replayed_under_the_right_digest_the_signature_refuses() -> None:
     assert isinstance(refused(now.view, asked, moved), SignatureError)
 
 
-def result_of(tamper: Callable[[Result], Result] = lambda r: r) -> None:
+def result_of(tamper: Callable[[Result], Result] = lambda r: r) -> Checked:
     """Close a trip, let a tamperer with the coordinator's key change the result, check it."""
     trip = answered()
     view = trip.now.view
     opened = close_trip(view, OFFICE, 1, trip.blocks, trip.replies)
     result = tamper(opened.result)
     result = replace(result, signature=sign(OFFICE, *result.signed))
-    recompute(view, trip.blocks, by_step(view, 1, trip.blocks, trip.replies), result)
+    return recompute(view, trip.blocks, by_step(view, 1, trip.blocks, trip.replies), result)
 
 
 def changed_step(**changed: Any) -> Callable[[Result], Result]:
@@ -267,7 +267,15 @@ def changed_step(**changed: Any) -> Callable[[Result], Result]:
 
 
 def test_an_honest_result_is_accepted() -> None:
-    result_of()
+    """What was added again is what the coordinator adds."""
+    trip = answered()
+    opened = close_trip(trip.now.view, OFFICE, 1, trip.blocks, trip.replies)
+    again = [total for total in result_of().totals if total is not None]
+    assert len(again) == len(opened.totals) == len(trip.blocks)
+    for ours, theirs in zip(again, opened.totals, strict=True):
+        assert ours.patients == theirs.patients > 0
+        assert ours.sums.keys() == theirs.sums.keys()
+        assert all(np.array_equal(ours.sums[name], theirs.sums[name]) for name in ours.sums)
 
 
 @pytest.mark.parametrize(
