@@ -8,10 +8,13 @@ from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from coordinator.bundle import names
+from coordinator.bundle.plain import BundleError
 from coordinator.bundle.reader import Bundle, open_bundle
 from coordinator.bundle.write import write_bundle
+from coordinator.checks import Verdict
 from coordinator.report.edition import write_edition
 from coordinator.results import write_into
+from coordinator.verify import verify
 from protocol.canonical import canonical_json, digest
 from protocol.governance.approval import Conditions, Decision, Subject
 from protocol.governance.approval import Verdict as Said
@@ -132,3 +135,18 @@ def answer(*decisions: Decision, state: str = "approved") -> Decided:
     about, words = first.subject, tuple(one.to_bytes() for one in decisions)
     made = Decided(first.site, about.plan, about.roster, about.software, state, words)
     return made.sign(identity_seed(first.site))
+
+
+def verdict_of(path: Path, members: Members) -> Verdict:
+    with opened(path / "changed.zip", members) as bundle:
+        return verify(bundle)
+
+
+def fault_of(path: Path, members: Members) -> str:
+    """Say why a bundle does not hold, be it refused at once or by a check."""
+    try:
+        verdict = verdict_of(path, members)
+    except BundleError as error:
+        return str(error)
+    assert not verdict.holds
+    return verdict.ticks[-1].fault

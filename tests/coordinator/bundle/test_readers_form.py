@@ -16,9 +16,7 @@ import pytest
 
 from coordinator.bundle import names
 from coordinator.bundle.for_readers import commit, read_salts, read_sums
-from coordinator.bundle.plain import BundleError
 from coordinator.bundle.reader import open_bundle
-from coordinator.checks import Verdict
 from coordinator.recompute import recompute
 from coordinator.report.edition import PUBLICATION, edition_texts
 from coordinator.verify import verify
@@ -31,28 +29,16 @@ from protocol.secagg.messages import total_digest
 from tests.coordinator.bundle.made import (
     Members,
     ctx_of,
+    fault_of,
     flipped,
     listed,
     members_of,
     opened,
     sealed,
+    verdict_of,
 )
 
 HEX = re.compile(rb"[0-9a-f]{64,}")
-
-
-def verdict_of(path: Path, members: Members) -> Verdict:
-    with opened(path / "changed.zip", members) as bundle:
-        return verify(bundle)
-
-
-def fault_of(path: Path, members: Members) -> str:
-    try:
-        verdict = verdict_of(path, members)
-    except BundleError as error:
-        return str(error)
-    assert not verdict.holds
-    return verdict.ticks[-1].fault
 
 
 def as_reader_seal(members: Members, played: Played) -> Members:

@@ -6,10 +6,8 @@ from pathlib import Path
 
 from coordinator.bundle import names
 from coordinator.bundle.approvals import approval_files
-from coordinator.bundle.plain import BundleError
 from coordinator.bundle.reader import open_bundle
 from coordinator.bundle.write import Beside, write_bundle
-from coordinator.checks import Verdict
 from coordinator.verify import verify
 from protocol.canonical import canonical_json
 from protocol.governance.approval import Decision
@@ -23,32 +21,18 @@ from tests.coordinator.bundle.made import (
     bundle_of,
     ctx_of,
     decision,
+    fault_of,
     flipped,
     identity_seed,
     listed,
     members_of,
-    opened,
     sealed,
+    verdict_of,
 )
 from tests.federation.cohorts import clinics, small_plan
 
 FIRST = ["Members", "Plan", "Roster", "Seal", "Approvals", "Opening", "Keys"]
 CHECKS = [*FIRST, "Sums", "Closing", "Results"]
-
-
-def verdict_of(path: Path, members: Members) -> Verdict:
-    with opened(path / "changed.zip", members) as bundle:
-        return verify(bundle)
-
-
-def fault_of(path: Path, members: Members) -> str:
-    """Say why a bundle does not hold, be it refused at once or by a check."""
-    try:
-        verdict = verdict_of(path, members)
-    except BundleError as error:
-        return str(error)
-    assert not verdict.holds
-    return verdict.ticks[-1].fault
 
 
 def test_a_bundle_holds(path: Path) -> None:
